@@ -1,0 +1,127 @@
+//! What the dispatcher tells the audit log: every decision before a call runs, every outcome after.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alknet_core::IdentityId;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use crate::{CallId, ErrorCode, LayerKind, Provenance};
+
+/// Takes records, or says that it cannot; the dispatcher fails closed: no record, no call.
+pub trait AuditSink: Send + Sync + 'static {
+    /// Records whether a call may run. Called before the handler.
+    fn decided(&self, call: &CallFacts<'_>, decision: &Decision<'_>) -> Recorded;
+
+    /// Records how an admitted call ended. Called before the reply.
+    fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded;
+}
+
+/// The state of a record handed to the log.
+pub enum Recorded {
+    /// It is as durable as the log promises.
+    Done,
+    /// It will be once the future resolves.
+    Pending(BoxFuture<'static, Result<(), AuditUnavailable>>),
+    /// It could not be written.
+    Failed(AuditUnavailable),
+}
+
+/// The log cannot take records at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the audit log is unavailable")]
+pub struct AuditUnavailable;
+
+/// What is known of a call when it is decided. Borrowed: a sink copies what it keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct CallFacts<'a> {
+    /// This call.
+    pub id: CallId,
+    /// The call that composed it.
+    pub parent: Option<CallId>,
+    /// The call at the root of the tree.
+    pub root: CallId,
+    /// The operation's name as asked for, cut to 256 bytes when it is no name.
+    pub operation: &'a str,
+    /// The identity behind the root call; `None` is anonymous.
+    pub caller: Option<&'a IdentityId>,
+    /// The id or label this call was decided on: the caller's identity for a root call, the composer's
+    /// authority for a composed one; `None` is anonymous.
+    pub authority: Option<&'a IdentityId>,
+    /// The session the tree runs in.
+    pub session: Option<&'a Arc<str>>,
+    /// Where the operation was found.
+    pub layer: Option<LayerKind>,
+    /// Where it came from.
+    pub provenance: Option<Provenance>,
+    /// SHA-256 of the source of a session operation, in hexadecimal.
+    pub source_digest: Option<&'a Arc<str>>,
+}
+
+/// Whether a call may run.
+#[derive(Debug, Clone, Copy)]
+pub enum Decision<'a> {
+    /// It may, with this input.
+    Admitted {
+        /// The input; a sink keeps a keyed digest of it, never the value.
+        input: &'a Value,
+    },
+    /// It may not.
+    Refused {
+        /// The class of the reason.
+        reason: &'static str,
+        /// The code the caller gets.
+        code: &'a ErrorCode,
+    },
+}
+
+/// How an admitted call ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<'a> {
+    /// The output, or the code the caller gets.
+    pub result: Result<&'a Value, &'a ErrorCode>,
+    /// Time from the decision to the end.
+    pub duration: Duration,
+}
+
+impl Outcome<'_> {
+    /// The code recorded for a call that was cancelled.
+    pub const CANCELLED: &'static str = "CANCELLED";
+}
+
+impl Recorded {
+    /// Waits until the record is as durable as the log promises.
+    pub(crate) async fn wait(self) -> Result<(), AuditUnavailable> {
+        match self {
+            Self::Done => Ok(()),
+            Self::Pending(pending) => pending.await,
+            Self::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// A sink that keeps nothing, for benchmarks and for hosts that have no log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoAudit;
+
+impl AuditSink for NoAudit {
+    fn decided(&self, _: &CallFacts<'_>, _: &Decision<'_>) -> Recorded {
+        Recorded::Done
+    }
+
+    fn finished(&self, _: &CallFacts<'_>, _: &Outcome<'_>) -> Recorded {
+        Recorded::Done
+    }
+}
+
+impl fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "Done",
+            Self::Pending(_) => "Pending",
+            Self::Failed(_) => "Failed",
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! `services/list`: the External operations the caller may run (call.md section 15).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CallScope, OperationSpec, Registration, SpecError, Visibility, typed_handler};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Input {}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Output {
+    operations: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Entry {
+    /// The name to call it by.
+    name: String,
+    /// The part of the name before the first slash.
+    namespace: String,
+    /// `query`, `mutation`, `sub` or `pub`.
+    op_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+pub(super) fn registration() -> Result<Registration, SpecError> {
+    let spec = OperationSpec::query::<Input, Output>("services/list")?
+        .describe("Lists the operations you may call.");
+    Ok(Registration::local(spec, typed_handler(|_: Input, scope: CallScope| async move { Ok(list(&scope)) })))
+}
+
+fn list(scope: &CallScope) -> Output {
+    let visible = |spec: &&OperationSpec| {
+        let external = spec.visibility() == Visibility::External;
+        external && spec.access_control().check(scope.caller().grants()).is_ok()
+    };
+    let specs = scope.curated().iter().map(|registration| registration.spec());
+    Output { operations: specs.filter(visible).map(entry).collect() }
+}
+
+fn entry(spec: &OperationSpec) -> Entry {
+    Entry {
+        name: spec.name().to_string(),
+        namespace: spec.name().namespace().to_owned(),
+        op_type: spec.kind().as_str().to_owned(),
+        description: spec.description().map(str::to_owned),
+    }
+}

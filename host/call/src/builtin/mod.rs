@@ -1,0 +1,25 @@
+//! The discovery operations every host has.
+
+mod list;
+mod schema;
+
+use crate::{RegistrationError, RegistryBuilder, SpecError};
+
+/// Why the discovery operations could not be added.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// A name is taken.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// A specification is not valid: a defect of this crate.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+}
+
+/// Adds `services/list` and `services/schema`.
+///
+/// # Errors
+/// [`DiscoveryError`] when a name is taken.
+pub fn with_discovery(registry: RegistryBuilder) -> Result<RegistryBuilder, DiscoveryError> {
+    Ok(registry.register(list::registration()?)?.register(schema::registration()?)?)
+}

@@ -1,0 +1,34 @@
+//! `services/schema`: the specification of one operation (call.md section 15).
+//!
+//! Unknown, Internal and denied names answer the same, so that nothing can be found out by asking.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{CallError, CallScope, OpName, OperationSpec, Registration, SpecError, Visibility, typed_handler};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Input {
+    /// The operation's name; a leading slash is tolerated.
+    name: String,
+}
+
+pub(super) fn registration() -> Result<Registration, SpecError> {
+    let spec = OperationSpec::query::<Input, Value>("services/schema")?
+        .describe("Describes one operation: schemas, errors and access control.");
+    let handler = typed_handler(|input: Input, scope: CallScope| async move { describe(&input, &scope) });
+    Ok(Registration::local(spec, handler))
+}
+
+fn describe(input: &Input, scope: &CallScope) -> Result<Value, CallError> {
+    let name = input.name.strip_prefix('/').unwrap_or(&input.name);
+    let not_found = || CallError::operation_not_found(&crate::dispatch::shown(name));
+    let name = OpName::parse(name).map_err(|_| not_found())?;
+    let spec = scope.curated().get(&name).ok_or_else(not_found)?.spec();
+    let allowed = spec.access_control().check(scope.caller().grants()).is_ok();
+    if spec.visibility() == Visibility::Internal || !allowed {
+        return Err(not_found());
+    }
+    Ok(spec.to_json())
+}

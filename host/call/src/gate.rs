@@ -1,0 +1,187 @@
+//! The gate: reach, lookup, access, deadline, input. The only place that makes an [`Admitted`].
+//!
+//! ```compile_fail
+//! // A call cannot be admitted by hand.
+//! let forged = alknet_call::Admitted { input: serde_json::Value::Null, scope: todo!() };
+//! ```
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::authority::{Denied, Permit};
+use crate::call::Tree;
+use crate::scope::CallScope;
+use crate::{
+    CallError, Caller, ErrorCode, LayerKind, Limits, OpName, OperationKind, Registration, Visibility,
+};
+
+/// A call that passed every check. Handlers take nothing else.
+#[derive(Debug)]
+pub struct Admitted {
+    input: Value,
+    scope: CallScope,
+}
+
+impl Admitted {
+    /// The input, which fits the operation's schema.
+    #[must_use]
+    pub fn input(&self) -> &Value {
+        &self.input
+    }
+
+    /// The scope of the call.
+    #[must_use]
+    pub fn scope(&self) -> &CallScope {
+        &self.scope
+    }
+
+    /// Input and scope.
+    #[must_use]
+    pub fn into_parts(self) -> (Value, CallScope) {
+        (self.input, self.scope)
+    }
+
+    /// Joins what the gate has checked with the scope the dispatcher made for it.
+    pub(crate) fn enter(checked: Checked, scope: CallScope) -> Self {
+        let Checked { input, permit: Permit { .. } } = checked;
+        Self { input, scope }
+    }
+}
+
+/// A name that was reached and found.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) layer: LayerKind,
+    pub(crate) registration: Arc<Registration>,
+}
+
+/// An input that may enter a resolved operation.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    input: Value,
+    permit: Permit,
+}
+
+impl Checked {
+    pub(crate) fn input(&self) -> &Value {
+        &self.input
+    }
+}
+
+/// Why a call was refused.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Refusal {
+    /// The text is no operation name.
+    NoName,
+    /// Outside of what the caller may name, or Internal for a peer.
+    OutOfReach,
+    /// No layer has it.
+    Absent,
+    /// The caller's grants do not suffice.
+    Denied(Denied),
+    /// The tree's deadline has passed.
+    Late,
+    /// The tree is nested too deeply.
+    TooDeep(u32),
+    /// The tree has made too many calls.
+    TooMany(u32),
+    /// The operation does not answer once.
+    Kind,
+    /// The input fails its schema, at these places.
+    Input(Vec<crate::Violation>),
+}
+
+/// May the caller name it, and who answers to the name? A peer names External operations of the curated layer,
+/// a composer what its reach allows. Absent and out of reach are the same to the caller.
+pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &OpName) -> Result<Resolved, Refusal> {
+    let (layer, registration) = match caller {
+        Caller::Peer(_) => {
+            let found = tree.layers.curated.get(name).ok_or(Refusal::Absent)?;
+            if found.spec().visibility() == Visibility::Internal {
+                return Err(Refusal::OutOfReach);
+            }
+            (LayerKind::Curated, found)
+        }
+        Caller::Operation(composer) => {
+            if !composer.composition.reach().allows(name) {
+                return Err(Refusal::OutOfReach);
+            }
+            tree.layers.lookup(name).ok_or(Refusal::Absent)?
+        }
+    };
+    Ok(Resolved { layer, registration: Arc::clone(registration) })
+}
+
+/// May the caller run it, now, with this input?
+pub(crate) fn check(
+    caller: &Caller,
+    tree: &Tree,
+    resolved: &Resolved,
+    input: Value,
+    limits: &Limits,
+) -> Result<Checked, Refusal> {
+    let spec = resolved.registration.spec();
+    let permit = spec.access_control().check(caller.grants()).map_err(Refusal::Denied)?;
+    if tree.root.is_late() {
+        return Err(Refusal::Late);
+    }
+    if caller.depth() > limits.depth_max {
+        return Err(Refusal::TooDeep(limits.depth_max));
+    }
+    if !tree.root.count(limits.tree_calls_max) {
+        return Err(Refusal::TooMany(limits.tree_calls_max));
+    }
+    if !spec.input_schema().accepts(&input) {
+        return Err(Refusal::Input(spec.input_schema().violations(&input)));
+    }
+    match spec.kind() {
+        OperationKind::Query | OperationKind::Mutation => Ok(Checked { input, permit }),
+        OperationKind::Subscription | OperationKind::Publication => Err(Refusal::Kind),
+    }
+}
+
+impl Refusal {
+    /// The class that audit records show.
+    pub(crate) fn class(&self) -> &'static str {
+        match self {
+            Self::NoName => "no_name",
+            Self::OutOfReach => "out_of_reach",
+            Self::Absent => "absent",
+            Self::Denied(Denied::AuthenticationRequired) => "authentication_required",
+            Self::Denied(Denied::Scope) => "scope",
+            Self::Denied(Denied::Resource) => "resource",
+            Self::Late => "deadline",
+            Self::TooDeep(_) => "depth",
+            Self::TooMany(_) => "tree_calls",
+            Self::Kind => "kind",
+            Self::Input(_) => "input",
+        }
+    }
+
+    /// What the caller is told about the operation it named.
+    pub(crate) fn into_error(self, name: &str) -> CallError {
+        match self {
+            Self::NoName | Self::OutOfReach | Self::Absent => CallError::operation_not_found(name),
+            Self::Denied(Denied::AuthenticationRequired) => CallError::forbidden("authentication required"),
+            Self::Denied(Denied::Scope | Denied::Resource) => {
+                CallError::forbidden(format!("not allowed to run {name}"))
+            }
+            Self::Late => CallError::timeout(),
+            Self::TooDeep(max) => CallError::internal(format!("calls are nested more than {max} deep")),
+            Self::TooMany(max) => CallError::internal(format!("one call made more than {max} further calls")),
+            Self::Kind => CallError::new(
+                ErrorCode::INVALID_OPERATION_TYPE,
+                format!("{name} does not answer with a single reply"),
+            ),
+            Self::Input(violations) => {
+                let places: Vec<Value> = violations
+                    .into_iter()
+                    .map(|violation| json!({"pointer": violation.pointer, "keyword": violation.keyword}))
+                    .collect();
+                CallError::invalid_input("input failed input_schema validation")
+                    .with_details(json!({ "violations": places }))
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The call protocol: operations with JSON Schemas, called over any connection, under one authority model.
+//!
+//! **Goals.** One path for every call, whichever door it came in by: parse, reach, look up, admit, record, run,
+//! record ([`Dispatcher`]). The principal is an enum ([`Caller`]); only the gate makes what handlers accept
+//! ([`Admitted`]); a composition can be narrowed but never widened ([`Composition`]).
+//!
+//! **Non-goals.** No sockets, no files, no wasm: transports come as [`alknet_core::Connection`], the audit log
+//! as an [`AuditSink`], agent-written operations as a [`SessionLayer`].
+//!
+//! ```
+//! use std::sync::Arc;
+//! use alknet_call::{Dispatcher, Limits, NoAudit, OpName, OperationKind, OperationSpec, Registration, Registry, handler_fn};
+//! use alknet_core::SystemClock;
+//! use serde_json::json;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let spec = OperationSpec::new(OpName::parse("demo/echo")?, OperationKind::Query);
+//! let echo = Registration::local(spec, handler_fn(|input, _scope| async move { Ok(input) }));
+//! let registry = Registry::builder().register(echo)?.build();
+//! let host = Dispatcher::new(registry, Arc::new(NoAudit), Limits::default(), Arc::new(SystemClock));
+//! assert_eq!(host.call(None, "demo/echo", json!({"n": 1})).await?, json!({"n": 1}));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod adapter;
+mod audit;
+mod authority;
+mod builtin;
+mod call;
+mod caller;
+mod client;
+mod dispatch;
+mod error;
+mod gate;
+mod handler;
+mod layers;
+mod limits;
+mod link;
+mod name;
+mod reach;
+mod registry;
+mod schema;
+mod scope;
+mod spec;
+mod wire;
+
+pub use adapter::CallAdapter;
+pub use audit::{AuditSink, AuditUnavailable, CallFacts, Decision, NoAudit, Outcome, Recorded};
+pub use authority::{AccessControl, Authority, Denied, Permit};
+pub use builtin::{DiscoveryError, with_discovery};
+pub use call::{CallId, InvalidCallId};
+pub use caller::{Caller, Composer};
+pub use client::Client;
+pub use dispatch::Dispatcher;
+pub use error::{CallError, ErrorCode};
+pub use gate::Admitted;
+pub use handler::{Handler, Reply, handler_fn, typed_handler};
+pub use layers::{LayerKind, SessionLayer};
+pub use limits::Limits;
+pub use link::{CallOptions, Link};
+pub use name::{InvalidOpName, OpName};
+pub use reach::{Composition, Reach};
+pub use registry::{ImportedFrom, Provenance, Registration, RegistrationError, Registry, RegistryBuilder};
+pub use schema::{Schema, SchemaError, Violation};
+pub use scope::{CallScope, SessionContext};
+pub use spec::{ErrorSpec, OperationKind, OperationSpec, SpecError, Visibility};

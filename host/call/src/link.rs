@@ -1,0 +1,176 @@
+//! One connection to a peer, from both ends: serves the peer's calls and makes ours.
+//!
+//! Either side may open streams and call on them; who dialed does not matter. Answers go back on the stream the
+//! request came in on. The host makes all its own calls on one stream.
+
+mod outgoing;
+mod pending;
+mod serving;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use alknet_core::{AuthContext, AuthToken, Connection, DrainSignal, Identity, IdentityProvider, StreamError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::{Dispatcher, Limits};
+use outgoing::Outgoing;
+use pending::Pending;
+use serving::Serving;
+
+pub use outgoing::CallOptions;
+
+/// A connection that speaks the call protocol. Cheap to clone; every clone is the same connection.
+#[derive(Clone)]
+pub struct Link(Arc<Inner>);
+
+struct Inner {
+    connection: Connection,
+    auth: AuthContext,
+    dispatcher: Dispatcher,
+    identities: Arc<dyn IdentityProvider>,
+    serving: Serving,
+    pending: Pending,
+    outgoing: Outgoing,
+    failed_tokens: AtomicU32,
+    /// Ends the readers and, through them, the writers.
+    stop: CancellationToken,
+    /// Calls of the peer that run.
+    calls: TaskTracker,
+    /// Readers and writers of streams.
+    streams: TaskTracker,
+}
+
+impl Link {
+    /// A link over a connection; nothing happens until [`Link::run`].
+    pub fn new(
+        connection: Connection,
+        auth: AuthContext,
+        dispatcher: Dispatcher,
+        identities: Arc<dyn IdentityProvider>,
+    ) -> Self {
+        let limits = dispatcher.limits();
+        let (serving, pending) = (Serving::new(limits), Pending::new(limits.pending_max));
+        Self(Arc::new(Inner {
+            connection,
+            auth,
+            serving,
+            pending,
+            outgoing: Outgoing::default(),
+            dispatcher,
+            identities,
+            failed_tokens: AtomicU32::new(0),
+            stop: CancellationToken::new(),
+            calls: TaskTracker::new(),
+            streams: TaskTracker::new(),
+        }))
+    }
+
+    /// Serves the connection until the peer leaves, or until draining has finished: then calls that are running
+    /// get their answers, new ones are refused. When this returns, nothing of the link runs any more.
+    ///
+    /// Dropping the future cancels everything at once.
+    pub async fn run(&self, drain: DrainSignal) {
+        let _cancel_on_drop = CancelAll(self);
+        let accepting = self.accept();
+        tokio::select! {
+            () = accepting => {}
+            () = self.0.stop.cancelled() => {}
+            () = drain.draining() => {
+                self.0.serving.drain();
+                self.0.calls.close();
+                tokio::select! {
+                    () = self.0.calls.wait() => {}
+                    () = self.0.stop.cancelled() => {}
+                }
+            }
+        }
+        self.stop();
+        self.0.serving.cancel_all();
+        self.0.calls.close();
+        self.0.calls.wait().await;
+        self.0.streams.close();
+        self.0.streams.wait().await;
+        self.0.pending.fail_all();
+    }
+
+    /// Asks the link to end; [`Link::run`] returns soon after.
+    pub fn stop(&self) {
+        self.0.stop.cancel();
+        self.0.outgoing.forget();
+    }
+
+    /// The connection below.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
+    async fn accept(&self) {
+        loop {
+            match self.0.connection.accept_bi().await {
+                Ok((send, recv)) => {
+                    if self.0.streams.len() >= self.limits().streams_max.saturating_mul(2) {
+                        tracing::warn!("a peer opened more streams than it may");
+                        continue;
+                    }
+                    let sender = stream::spawn(self, send, recv);
+                    self.0.outgoing.accepted(sender);
+                }
+                // A transport with a single stream has yielded it: the link lives as long as that stream does.
+                Err(StreamError::ConnectionClosed) if self.0.outgoing.is_single_stream() => {
+                    self.0.streams.close();
+                    return self.0.streams.wait().await;
+                }
+                Err(StreamError::StreamClosed) => {}
+                Err(StreamError::ConnectionClosed | StreamError::Timeout | StreamError::Internal(_)) => return,
+            }
+        }
+    }
+
+    fn limits(&self) -> &Limits {
+        self.0.dispatcher.limits()
+    }
+
+    /// The identity behind the connection at this moment: a revoked key loses access on a live connection.
+    fn connection_identity(&self) -> Option<Identity> {
+        match &self.0.auth.fingerprint {
+            Some(fingerprint) => self.0.identities.resolve_from_fingerprint(fingerprint),
+            None => self.0.auth.identity.clone(),
+        }
+    }
+
+    /// The identity of one request: its token's, where the token is known, else the connection's.
+    fn identify(&self, token: Option<&AuthToken>) -> Option<Identity> {
+        let Some(token) = token else { return self.connection_identity() };
+        if let Some(identity) = self.0.identities.resolve_from_token(token) {
+            return Some(identity);
+        }
+        let failed = self.0.failed_tokens.fetch_add(1, Ordering::Relaxed) + 1;
+        if failed > self.limits().auth_attempts_max {
+            tracing::warn!(failed, "too many unknown tokens, closing the connection");
+            self.stop();
+        }
+        self.connection_identity()
+    }
+}
+
+/// Cancels what is left when the driving future is dropped.
+struct CancelAll<'a>(&'a Link);
+
+impl Drop for CancelAll<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+        self.0.0.serving.cancel_all();
+        self.0.0.pending.fail_all();
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("connection", &self.0.connection).finish_non_exhaustive()
+    }
+}

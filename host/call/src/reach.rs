@@ -1,0 +1,84 @@
+//! Which operations a composer may name, and with which authority: what a composition is made of.
+
+use std::collections::BTreeSet;
+
+use alknet_core::{Grants, IdentityId};
+
+use crate::{Authority, OpName};
+
+/// The operations a composer may name. Empty by default: nothing is reachable that was not granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    names: BTreeSet<OpName>,
+    session: bool,
+}
+
+/// What an operation composes with: its authority and its reach. Can be narrowed, never widened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Composition {
+    authority: Option<Authority>,
+    reach: Reach,
+}
+
+impl Reach {
+    /// Exactly these operations.
+    pub fn of(names: impl IntoIterator<Item = OpName>) -> Self {
+        Self { names: names.into_iter().collect(), session: false }
+    }
+
+    /// Also every operation of the session the composer opens (for the `session/*` operations themselves).
+    #[must_use]
+    pub fn with_session_operations(mut self) -> Self {
+        self.session = true;
+        self
+    }
+
+    /// The operations, in order.
+    pub fn names(&self) -> impl Iterator<Item = &OpName> {
+        self.names.iter()
+    }
+
+    /// Whether the name is granted itself.
+    #[must_use]
+    pub fn allows(&self, name: &OpName) -> bool {
+        self.names.contains(name)
+    }
+
+    /// What both allow, of `wanted`; a session's operations are allowed to whoever may reach all of them.
+    fn narrow(&self, wanted: &Self) -> Self {
+        let allowed = |name: &&OpName| self.allows(name) || (self.session && name.is_session());
+        Self {
+            names: wanted.names.iter().filter(allowed).cloned().collect(),
+            session: self.session && wanted.session,
+        }
+    }
+}
+
+impl Composition {
+    /// A composition granted by the assembly.
+    #[must_use]
+    pub fn new(authority: Authority, reach: Reach) -> Self {
+        Self { authority: Some(authority), reach }
+    }
+
+    /// The authority composed calls run on; `None` is anonymous.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// What composed calls may name.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// The intersection of this composition with what is wanted, under another label.
+    #[must_use]
+    pub fn attenuate(&self, label: IdentityId, grants: &Grants, wanted: &Reach) -> Self {
+        Self {
+            authority: self.authority.as_ref().map(|authority| authority.attenuate(label, grants)),
+            reach: self.reach.narrow(wanted),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The one way handlers and guests call out: it re-enters the dispatcher as a composed call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use alknet_core::{Capabilities, Clock, Identity};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::call::Tree;
+use crate::caller::Composer;
+use crate::dispatch::Dispatcher;
+use crate::{CallError, CallId, Caller, Composition, Limits, OpName, Reach, Registration, Registry, SessionLayer};
+
+/// A running call, seen from inside its handler. Cheap to clone; read-only.
+#[derive(Clone)]
+pub struct CallScope(Arc<Inner>);
+
+struct Inner {
+    id: CallId,
+    depth: u32,
+    caller: Caller,
+    registration: Arc<Registration>,
+    capabilities: Capabilities,
+    tree: Tree,
+    dispatcher: Dispatcher,
+}
+
+/// A session as the operations that open one see it: its id, its operations, and what it composes with.
+#[derive(Debug, Clone)]
+pub struct SessionContext {
+    /// The session's id, shown in audit records.
+    pub id: Arc<str>,
+    /// Its operations at this moment.
+    pub layer: Arc<SessionLayer>,
+    /// What it composes with; narrowed to the composition of whoever enters it.
+    pub composition: Composition,
+}
+
+impl CallScope {
+    pub(crate) fn new(
+        dispatcher: Dispatcher,
+        id: CallId,
+        caller: Caller,
+        registration: Arc<Registration>,
+        tree: Tree,
+    ) -> Self {
+        let capabilities = inherited(&caller, &registration);
+        Self(Arc::new(Inner { id, depth: caller.depth(), caller, registration, capabilities, tree, dispatcher }))
+    }
+
+    /// This call's id.
+    #[must_use]
+    pub fn id(&self) -> CallId {
+        self.0.id
+    }
+
+    /// The id of the call that composed this one.
+    #[must_use]
+    pub fn parent(&self) -> Option<CallId> {
+        self.0.caller.parent()
+    }
+
+    /// The id of the root of this call's tree.
+    #[must_use]
+    pub fn root(&self) -> CallId {
+        self.0.tree.root.id
+    }
+
+    /// Who made this call.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.0.caller
+    }
+
+    /// Whether another operation composed this call.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(self.0.caller, Caller::Operation(_))
+    }
+
+    /// The identity behind the root call. For narrowing to a user's own data; access control never reads it.
+    #[must_use]
+    pub fn root_identity(&self) -> Option<&Identity> {
+        self.0.tree.root.identity.as_ref()
+    }
+
+    /// The session the tree runs in.
+    #[must_use]
+    pub fn session(&self) -> Option<&Arc<str>> {
+        self.0.tree.session.as_ref()
+    }
+
+    /// The instant at which the whole tree is cut.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.tree.root.deadline
+    }
+
+    /// The operation that runs.
+    #[must_use]
+    pub fn operation(&self) -> &OpName {
+        self.0.registration.spec().name()
+    }
+
+    /// What this operation composes with.
+    #[must_use]
+    pub fn composition(&self) -> &Composition {
+        self.0.registration.composition()
+    }
+
+    /// The credentials injected into this operation.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.0.capabilities
+    }
+
+    /// The curated layer, for describing what is in it. Nothing can be run through it.
+    #[must_use]
+    pub fn curated(&self) -> &Arc<Registry> {
+        &self.0.tree.layers.curated
+    }
+
+    /// The host's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        self.0.dispatcher.clock()
+    }
+
+    /// The host's bounds.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.0.dispatcher.limits()
+    }
+
+    /// Composes another operation on this operation's authority. The name is data: every check runs here.
+    ///
+    /// # Errors
+    /// NOT_FOUND when the name is outside this operation's reach, FORBIDDEN when its authority does not
+    /// suffice, INVALID_INPUT, TIMEOUT, or what the operation itself raises.
+    pub async fn invoke(&self, name: &str, input: Value) -> Result<Value, CallError> {
+        let composer = Composer { scope: self.clone(), composition: self.composition().clone() };
+        self.compose(composer, self.0.tree.clone(), name, input).await
+    }
+
+    /// Enters a session and composes one of its operations.
+    ///
+    /// # Errors
+    /// As [`CallScope::invoke`]; NOT_FOUND unless this operation's own reach covers session operations.
+    pub async fn invoke_in_session(
+        &self,
+        session: &SessionContext,
+        name: &OpName,
+        input: Value,
+    ) -> Result<Value, CallError> {
+        let reach = Reach::of([name.clone()]);
+        let exists = session.layer.get(name).is_some();
+        // With an empty composition the gate refuses, and records it.
+        let composition = match session.composition.authority() {
+            Some(own) if exists => self.composition().attenuate(own.label().clone(), own.grants(), &reach),
+            Some(_) | None => Composition::default(),
+        };
+        let mut tree = self.0.tree.clone();
+        tree.layers.session = Some(Arc::clone(&session.layer));
+        tree.session = Some(Arc::clone(&session.id));
+        let composer = Composer { scope: self.clone(), composition };
+        self.compose(composer, tree, name.as_str(), input).await
+    }
+
+    async fn compose(
+        &self,
+        composer: Composer,
+        tree: Tree,
+        name: &str,
+        input: Value,
+    ) -> Result<Value, CallError> {
+        let dispatcher = self.0.dispatcher.clone();
+        // Boxed because a composed call may compose again.
+        let call: futures_util::future::BoxFuture<'_, _> =
+            Box::pin(dispatcher.dispatch(Caller::Operation(composer), tree, name, input));
+        call.await
+    }
+
+    pub(crate) fn depth(&self) -> u32 {
+        self.0.depth
+    }
+
+    pub(crate) fn is_session_operation(&self) -> bool {
+        self.0.registration.provenance() == crate::Provenance::Session
+    }
+}
+
+/// A call's own credentials; gaps are filled from the composer only between operations of the host itself.
+fn inherited(caller: &Caller, registration: &Registration) -> Capabilities {
+    let own = registration.capabilities();
+    match caller {
+        Caller::Operation(composer)
+            if registration.provenance() == crate::Provenance::Local
+                && !composer.scope.is_session_operation()
+                && !composer.scope.capabilities().is_empty() =>
+        {
+            own.or_from(composer.scope.capabilities())
+        }
+        Caller::Operation(_) | Caller::Peer(_) => own.clone(),
+    }
+}
+
+impl fmt::Debug for CallScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallScope")
+            .field("id", &self.0.id)
+            .field("operation", self.operation())
+            .field("caller", &self.0.caller.label())
+            .finish_non_exhaustive()
+    }
+}

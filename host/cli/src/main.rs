@@ -1,0 +1,2 @@
+//! The alknet-agent command.
+fn main() {}

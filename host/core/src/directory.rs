@@ -1,0 +1,208 @@
+//! The configured peers and API keys, validated as a whole and looked up from memory.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    AuthToken, Clock, Fingerprint, Grants, Identity, IdentityId, IdentityProvider, InvalidName, TokenHash,
+};
+
+/// A peer known by its key, by a token, or by both; every path gives the same identity (ADR-030).
+#[derive(Debug, Clone)]
+pub struct PeerEntry {
+    /// The stable id; unique.
+    pub peer_id: IdentityId,
+    /// The keys that prove this peer; each belongs to one peer only.
+    pub fingerprints: Vec<Fingerprint>,
+    /// The hash of a bearer token that stands for this peer.
+    pub auth_token_hash: Option<TokenHash>,
+    /// What the peer holds.
+    pub grants: Grants,
+    /// A name for people.
+    pub display_name: Option<String>,
+    /// A disabled peer resolves to nobody.
+    pub enabled: bool,
+}
+
+/// An API key: scopes only, no resources.
+#[derive(Debug, Clone)]
+pub struct ApiKeyEntry {
+    /// The token's first eight characters; becomes the identity's id. Several keys may share it.
+    pub prefix: String,
+    /// The hash of the whole token.
+    pub hash: TokenHash,
+    /// What the key holds.
+    pub grants: Grants,
+    /// A note for people.
+    pub description: String,
+    /// Unix seconds from which the key is refused.
+    pub expires_at: Option<u64>,
+}
+
+/// Everything that can be resolved to an identity.
+#[derive(Debug, Clone, Default)]
+pub struct AuthPolicy {
+    /// The peers.
+    pub peers: Vec<PeerEntry>,
+    /// The API keys.
+    pub api_keys: Vec<ApiKeyEntry>,
+}
+
+/// Why a policy was refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// Two peers share an id.
+    #[error("peer `{0}` is configured twice")]
+    DuplicatePeer(IdentityId),
+    /// One key belongs to two peers.
+    #[error("fingerprint {0} belongs to two peers")]
+    DuplicateFingerprint(Fingerprint),
+    /// One token stands for two entries.
+    #[error("the token hash of `{0}` is used twice")]
+    DuplicateToken(String),
+    /// `local` names this host in discovery answers.
+    #[error("the peer id `local` is reserved")]
+    ReservedPeer,
+    /// An API key's prefix does not fit.
+    #[error("an API key's prefix is `alk_` and four more ASCII characters, not `{0}`")]
+    BadPrefix(String),
+    /// An API key's prefix is no identity id.
+    #[error(transparent)]
+    BadName(#[from] InvalidName),
+}
+
+const TOKEN_PREFIX: &str = "alk_";
+const PREFIX_BYTES: usize = 8;
+
+/// A validated [`AuthPolicy`], indexed.
+#[derive(Debug, Default)]
+pub struct Directory {
+    by_fingerprint: HashMap<Fingerprint, Identity>,
+    peer_tokens: Vec<(TokenHash, Identity)>,
+    api_keys: HashMap<String, Vec<ApiKey>>,
+}
+
+#[derive(Debug)]
+struct ApiKey {
+    hash: TokenHash,
+    identity: Identity,
+    expires_at: Option<u64>,
+}
+
+impl Directory {
+    /// Validates and indexes a policy.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] naming the first conflict; nothing is taken over then.
+    pub fn new(policy: AuthPolicy) -> Result<Self, DirectoryError> {
+        let mut directory = Self::default();
+        let (mut ids, mut tokens) = (BTreeSet::new(), BTreeSet::new());
+        for peer in policy.peers {
+            directory.add_peer(peer, &mut ids, &mut tokens)?;
+        }
+        for key in policy.api_keys {
+            directory.add_api_key(key, &mut tokens)?;
+        }
+        Ok(directory)
+    }
+
+    fn add_peer(
+        &mut self,
+        peer: PeerEntry,
+        ids: &mut BTreeSet<IdentityId>,
+        tokens: &mut BTreeSet<String>,
+    ) -> Result<(), DirectoryError> {
+        if peer.peer_id.as_str() == "local" {
+            return Err(DirectoryError::ReservedPeer);
+        }
+        if !ids.insert(peer.peer_id.clone()) {
+            return Err(DirectoryError::DuplicatePeer(peer.peer_id));
+        }
+        let identity = Identity::new(peer.peer_id.clone(), peer.grants);
+        for fingerprint in peer.fingerprints {
+            if self.by_fingerprint.insert(fingerprint, identity.clone()).is_some() {
+                return Err(DirectoryError::DuplicateFingerprint(fingerprint));
+            }
+        }
+        if let Some(hash) = peer.auth_token_hash {
+            if !tokens.insert(hash.to_string()) {
+                return Err(DirectoryError::DuplicateToken(peer.peer_id.to_string()));
+            }
+            if peer.enabled {
+                self.peer_tokens.push((hash, identity.clone()));
+            }
+        }
+        if !peer.enabled {
+            self.by_fingerprint.retain(|_, known| known.id() != identity.id());
+        }
+        Ok(())
+    }
+
+    fn add_api_key(&mut self, key: ApiKeyEntry, tokens: &mut BTreeSet<String>) -> Result<(), DirectoryError> {
+        if key.prefix.len() != PREFIX_BYTES || !key.prefix.starts_with(TOKEN_PREFIX) || !key.prefix.is_ascii() {
+            return Err(DirectoryError::BadPrefix(key.prefix));
+        }
+        if !tokens.insert(key.hash.to_string()) {
+            return Err(DirectoryError::DuplicateToken(key.prefix));
+        }
+        let grants = Grants::from_scopes(key.grants.scopes().cloned());
+        let identity = Identity::new(IdentityId::parse(&key.prefix)?, grants);
+        let entry = ApiKey { hash: key.hash, identity, expires_at: key.expires_at };
+        self.api_keys.entry(key.prefix).or_default().push(entry);
+        Ok(())
+    }
+
+    /// The identity of a proven key.
+    #[must_use]
+    pub fn fingerprint(&self, fingerprint: &Fingerprint) -> Option<Identity> {
+        self.by_fingerprint.get(fingerprint).cloned()
+    }
+
+    /// The identity of a token: peers first, then API keys that have not expired.
+    #[must_use]
+    pub fn token(&self, token: &AuthToken, unix_seconds: u64) -> Option<Identity> {
+        let hash = token.hash()?;
+        if let Some((_, peer)) = self.peer_tokens.iter().find(|(known, _)| *known == hash) {
+            return Some(peer.clone());
+        }
+        let prefix = std::str::from_utf8(token.as_bytes().get(..PREFIX_BYTES)?).ok()?;
+        let live = |key: &&ApiKey| key.expires_at.is_none_or(|end| unix_seconds < end);
+        let keys = self.api_keys.get(prefix)?;
+        keys.iter().filter(|key| key.hash == hash).find(live).map(|key| key.identity.clone())
+    }
+}
+
+/// Resolves from the current [`Directory`]; swapping it affects the very next resolution.
+#[derive(Debug)]
+pub struct ConfigIdentityProvider {
+    directory: ArcSwap<Directory>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ConfigIdentityProvider {
+    /// A provider over a directory.
+    #[must_use]
+    pub fn new(directory: Directory, clock: Arc<dyn Clock>) -> Self {
+        Self { directory: ArcSwap::from_pointee(directory), clock }
+    }
+
+    /// Replaces the whole directory. A grant of privilege: only local, authenticated triggers may call it.
+    pub fn replace(&self, directory: Directory) {
+        self.directory.store(Arc::new(directory));
+    }
+}
+
+impl IdentityProvider for ConfigIdentityProvider {
+    fn resolve_from_fingerprint(&self, fingerprint: &Fingerprint) -> Option<Identity> {
+        self.directory.load().fingerprint(fingerprint)
+    }
+
+    fn resolve_from_token(&self, token: &AuthToken) -> Option<Identity> {
+        self.directory.load().token(token, self.clock.unix_seconds())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Turns an author's source into the module the engine runs, and maps positions back.
+//!
+//! TypeScript is erased, JavaScript is only checked. Whatever the tool model rules out (imports, a missing
+//! default export, top-level `await`) is refused here, at its place in the author's own text.
+//!
+//! The compiler recurses over what it reads, so a hostile source could exhaust the stack of whoever calls it.
+//! Two bounds together prevent that: [`nesting`] refuses a source whose tokens could nest deeper than
+//! [`nesting::PENDING_TOKENS_MAX`] before anything recursive sees it, and [`lower`] runs the compiler on a thread
+//! whose stack holds that depth for every construct.
+
+mod compile;
+mod finding;
+mod map;
+mod nesting;
+mod refuse;
+mod text;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+use std::thread;
+
+use crate::{Diagnostic, Source};
+
+pub(crate) use map::PositionMap;
+
+/// What a source becomes.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    /// The ES module the engine evaluates.
+    pub(crate) js: String,
+    /// Leads from a place in `js` to the author's source.
+    pub(crate) map: PositionMap,
+}
+
+/// Lowers `source`, or says why it cannot be a tool.
+///
+/// Blocks for as long as the compiler takes (microseconds for an ordinary tool) and never overflows the caller's
+/// stack nor unwinds into it.
+pub(crate) fn lower(source: &Source<'_>) -> Result<Lowered, Vec<Diagnostic>> {
+    // The mark says nothing but the encoding; editors do not count it as a column.
+    let text = source.text.strip_prefix('\u{feff}').unwrap_or(source.text);
+    if text.len() > SOURCE_BYTES_MAX {
+        return Err(vec![at_start(format!(
+            "the source is {} bytes long; at most {SOURCE_BYTES_MAX} are accepted",
+            text.len()
+        ))]);
+    }
+    let language = source.language;
+    thread::scope(|scope| {
+        let spawned = thread::Builder::new()
+            .name("lower".into())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || compile::compile(language, text));
+        match spawned {
+            // A panic of the compiler ends here: its payload is about the compiler, not about the source.
+            Ok(running) => running
+                .join()
+                .unwrap_or_else(|_| Err(vec![at_start("the compiler failed on this source".into())])),
+            Err(_) => Err(vec![at_start("the compiler could not be started".into())]),
+        }
+    })
+}
+
+fn at_start(message: String) -> Diagnostic {
+    Diagnostic { message, line: 1, column: 1, snippet: None }
+}
+
+/// Longest source read at all; callers set a lower limit of their own. Offsets fit `u32` because of it.
+const SOURCE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Stack of the thread the compiler runs on: address space, of which only what is used becomes memory.
+///
+/// The tests drive every construct to the nesting bound in an unoptimized build and require that it fits.
+const STACK_BYTES: usize = 256 * 1024 * 1024;

@@ -1,0 +1,193 @@
+//! Bounds how deeply a source can nest, before anything recursive reads it.
+//!
+//! Every level of the compiler's recursion, in parsing as in walking the tree, stems from at least one token that is
+//! still *pending*: a bracket not yet closed, or a token of the statement or element under way. This counts the
+//! pending tokens, so the count bounds the recursion whatever the grammar makes of them. Tokens stop pending where a
+//! bracket closes, at `;` and `,`, and where a line break or a block certainly ends the statement; in doubt they stay.
+
+use super::{
+    finding::Finding,
+    text::{index, offset},
+    tokens::{After, Closed, Kind, Stop, Token, Tokens, Word},
+};
+
+/// What is left to do with a source whose nesting is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounded {
+    /// Read only this much: a certain syntax error ends here if it is less than all.
+    pub(super) end: usize,
+    /// Where an element (`<a>…</a>`) seems to start, if any.
+    pub(super) element: Option<u32>,
+}
+
+/// Bounds the nesting of `text`, or refuses it at the token that exceeds the bound.
+pub(super) fn bound(text: &str) -> Result<Bounded, Finding> {
+    let mut tokens = Tokens::new(text);
+    let mut pending = Pending::default();
+    loop {
+        let end = match tokens.next() {
+            Ok(Some(token)) if pending.take(text, token) > PENDING_TOKENS_MAX => {
+                return Err(Finding::new(offset(token.at), TOO_DEEP));
+            }
+            Ok(Some(_)) => continue,
+            Ok(None) => text.len(),
+            Err(Stop::Broken { end }) => end,
+            // The end of an element is no division: what precedes it tells that better.
+            Err(Stop::Refused(finding)) if tokens.element().is_some() => index(finding.at),
+            Err(Stop::Refused(finding)) => return Err(finding),
+        };
+        return Ok(Bounded { end, element: tokens.element().map(offset) });
+    }
+}
+
+/// Tokens read that something behind them may still nest in.
+#[derive(Debug, Default)]
+struct Pending {
+    outer: Vec<Level>,
+    /// Pending tokens of `outer`, all together.
+    below: u32,
+    level: Level,
+    previous: Option<Kind>,
+}
+
+/// Inside one pair of brackets, or outside all.
+#[derive(Debug, Default)]
+struct Level {
+    /// Inside anything but braces: no statement ends here.
+    closed_to_statements: bool,
+    /// Pending tokens.
+    chain: u32,
+    /// Those of them that `,` leaves pending: heads of statements whose body is under way.
+    pinned: u32,
+    /// A `,` was read since the statement began, so what follows `:` is no statement.
+    listed: bool,
+    /// Opening `<` of possible type arguments.
+    angles: Vec<Angle>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Angle {
+    /// Pending tokens up to and with the `<`.
+    chain: u32,
+    /// Something that nests to the right was read since.
+    right: bool,
+}
+
+/// How much of what is pending ended before a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Nothing,
+    /// One part of a statement that the token continues, as `else` does.
+    Part,
+    Statement,
+}
+
+impl Pending {
+    /// Takes one token and returns how many are pending with it.
+    fn take(&mut self, text: &str, token: Token) -> u32 {
+        match self.ended(text, token) {
+            Ended::Statement => self.level.restart(),
+            Ended::Part => self.level.listed = false,
+            Ended::Nothing => {}
+        }
+        self.previous = Some(token.kind);
+        self.level.chain += 1;
+        match token.kind {
+            Kind::Open => self.open(text.as_bytes().get(token.at) != Some(&b'{')),
+            Kind::Between => {
+                self.close();
+                self.level.chain += 1;
+                self.open(true);
+            }
+            Kind::Close(closed) => {
+                self.close();
+                if closed == Closed::Head {
+                    self.level.pin();
+                }
+            }
+            Kind::Word(Word::Nested) => self.level.pin(),
+            Kind::Colon if !self.level.listed => self.level.pin(),
+            Kind::Comma => self.level.next_element(),
+            Kind::Less => self.level.open_angle(),
+            Kind::Greater => self.level.close_angle(),
+            Kind::Right => self.level.nest_right(),
+            Kind::Word(_) | Kind::Literal | Kind::Semicolon | Kind::Colon | Kind::Other => {}
+        }
+        self.below + self.level.chain
+    }
+
+    fn ended(&self, text: &str, token: Token) -> Ended {
+        let word = matches!(token.kind, Kind::Word(_));
+        let starts = word || token.kind == Kind::Literal;
+        let by_line = match (token.before, self.previous) {
+            (After::Operand, Some(Kind::Word(Word::Name) | Kind::Literal | Kind::Close(_))) => token.new_line,
+            (After::Braces, _) => word || token.new_line,
+            _ => false,
+        };
+        let ended = self.previous == Some(Kind::Semicolon)
+            || (starts && by_line && !self.level.closed_to_statements);
+        match text.get(token.at..token.end) {
+            _ if !ended => Ended::Nothing,
+            Some(
+                "else" | "while" | "catch" | "finally" | "from" | "of" | "in" | "instanceof" | "as" | "satisfies"
+                | "is" | "extends" | "implements",
+            ) => Ended::Part,
+            _ => Ended::Statement,
+        }
+    }
+
+    fn open(&mut self, closed_to_statements: bool) {
+        let inner = Level { closed_to_statements, ..Level::default() };
+        let outer = std::mem::replace(&mut self.level, inner);
+        self.below += outer.chain;
+        self.outer.push(outer);
+    }
+
+    fn close(&mut self) {
+        self.level = self.outer.pop().unwrap_or_default();
+        self.below -= self.level.chain;
+    }
+}
+
+impl Level {
+    fn restart(&mut self) {
+        self.chain = 0;
+        self.pinned = 0;
+        self.listed = false;
+        self.angles.clear();
+    }
+
+    fn pin(&mut self) {
+        self.pinned = self.chain;
+    }
+
+    fn next_element(&mut self) {
+        self.chain = self.angles.last().map_or(0, |angle| angle.chain).max(self.pinned);
+        self.listed = true;
+    }
+
+    fn open_angle(&mut self) {
+        self.angles.push(Angle { chain: self.chain, right: false });
+    }
+
+    /// Ends type arguments, or compares: either way what stood between is complete, unless it nests to the right.
+    fn close_angle(&mut self) {
+        match self.angles.pop() {
+            Some(angle) if angle.right => self.nest_right(),
+            Some(angle) => self.chain = (angle.chain + 1).max(self.pinned),
+            None => {}
+        }
+    }
+
+    fn nest_right(&mut self) {
+        if let Some(angle) = self.angles.last_mut() {
+            angle.right = true;
+        }
+    }
+}
+
+/// Most tokens that may be pending at once. Ordinary code stays below a few hundred.
+pub(super) const PENDING_TOKENS_MAX: u32 = 3000;
+
+const TOO_DEEP: &str = "nested too deeply, or one statement too long, to be compiled. Split it into statements \
+     or functions";

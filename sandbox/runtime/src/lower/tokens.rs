@@ -1,0 +1,498 @@
+//! Splits a source into tokens, exactly where the compiler's own lexer would, without recursion.
+//!
+//! What is told apart is only what decides where a token ends (strings, templates, comments, regular expressions)
+//! and what bounds nesting. The one question that needs the grammar is whether `/` divides or opens a regular
+//! expression. It is answered from the tokens before it where they leave no doubt; where they do not, and both
+//! readings exist, the author is asked to write it without doubt, so that no text can hide from one reader only.
+
+use super::{
+    finding::Finding,
+    text::{is_wide_break, offset},
+};
+
+/// One token and what came before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token {
+    pub(super) at: usize,
+    pub(super) end: usize,
+    pub(super) kind: Kind,
+    /// A line ended since the token before.
+    pub(super) new_line: bool,
+    /// What the token before left behind.
+    pub(super) before: After,
+}
+
+/// What a token is, as far as nesting cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Word(Word),
+    /// A number, string, regular expression or whole template.
+    Literal,
+    /// `(`, `[`, `{`, or the part of a template before `${`.
+    Open,
+    Close(Closed),
+    /// The part of a template between two substitutions: closes one, opens the next.
+    Between,
+    Comma,
+    Semicolon,
+    Colon,
+    Less,
+    Greater,
+    /// `?`, `=`, `=>` and the compound assignments: what follows them nests to the right.
+    Right,
+    Other,
+}
+
+/// What a closing bracket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// The head of `if`, `for`, `while` or `with`: a nested statement follows.
+    Head,
+    /// `{ … }`.
+    Braces,
+    /// Any other pair.
+    Plain,
+}
+
+/// A name or keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Ends an operand, and with it a statement if a line ends behind it.
+    Name,
+    /// A name that may also announce what follows it, even on the next line.
+    Modifier,
+    /// A keyword in front of an operand.
+    Prefix,
+    /// `if`, `for`, `while`, `with`.
+    Head,
+    /// `else` and `do`: a nested statement follows.
+    Nested,
+    /// Written so, or placed so, that only the grammar tells what it is.
+    Unclear,
+}
+
+/// What the tokens so far leave behind, for the one that follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// An operand has to follow: `/` opens a regular expression.
+    Nothing,
+    /// An operand ended: on the same line, `/` divides.
+    Operand,
+    /// `}`: a statement or an operand ended.
+    Braces,
+    /// Either.
+    Unclear,
+}
+
+/// Why the tokens end before the source does.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// A certain syntax error ends here (exclusive); nothing behind it needs to be read to report it.
+    Broken { end: usize },
+    /// The source is refused.
+    Refused(Finding),
+}
+
+/// Reads tokens one by one.
+#[derive(Debug)]
+pub(super) struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+    after: After,
+    /// Class of the word just read.
+    word: Option<Word>,
+    /// The token just read is a single `.`.
+    dot: bool,
+    new_line: bool,
+    open: Vec<Opened>,
+    /// First `<` that looks like an element, and whether one that closes it was seen.
+    element: Option<usize>,
+    element_closed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    /// `(`, and what its `)` leaves behind.
+    Round(After, Closed),
+    Square,
+    Braces,
+    Template,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let mut tokens = Self {
+            text,
+            at: 0,
+            after: After::Nothing,
+            word: None,
+            dot: false,
+            new_line: false,
+            open: Vec::new(),
+            element: None,
+            element_closed: false,
+        };
+        if text.starts_with("#!") {
+            tokens.skip_line();
+        }
+        tokens
+    }
+
+    /// Where an element (`<a>…</a>`) seems to start, if the source seems to hold one.
+    pub(super) fn element(&self) -> Option<usize> {
+        self.element.filter(|_| self.element_closed)
+    }
+
+    /// The next token; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Token>, Stop> {
+        self.new_line = false;
+        self.skip_blank()?;
+        let (at, before, new_line) = (self.at, self.after, self.new_line);
+        let Some(byte) = self.byte(0) else { return Ok(None) };
+        let kind = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'#' | b'\\' | 0x80.. => self.word()?,
+            b'0'..=b'9' => self.number(),
+            b'.' if self.byte(1).is_some_and(|next| next.is_ascii_digit()) => self.number(),
+            b'"' | b'\'' => self.string(byte)?,
+            b'`' => {
+                self.at += 1;
+                self.template()
+            }
+            b'(' | b'[' | b'{' => self.opening(byte),
+            b')' | b']' | b'}' => self.closing(byte)?,
+            b'/' => self.slash()?,
+            0x21..=0x7E => self.punctuation(byte),
+            _ => return Err(Stop::Broken { end: at + 1 }),
+        };
+        if !matches!(kind, Kind::Word(_)) {
+            self.word = None;
+        }
+        self.dot = self.text.get(at..self.at) == Some(".");
+        Ok(Some(Token { at, end: self.at, kind, new_line, before }))
+    }
+
+    fn byte(&self, ahead: usize) -> Option<u8> {
+        self.text.as_bytes().get(self.at + ahead).copied()
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn is_at_break(&self) -> bool {
+        matches!(self.byte(0), Some(b'\n' | b'\r')) || is_wide_break(self.text.as_bytes(), self.at)
+    }
+
+    /// Skips white space and comments.
+    fn skip_blank(&mut self) -> Result<(), Stop> {
+        while let Some(byte) = self.byte(0) {
+            if self.is_at_break() {
+                self.new_line = true;
+                self.at += if byte == 0xE2 { 3 } else { 1 };
+            } else if matches!(byte, b' ' | b'\t' | 0x0B | 0x0C) {
+                self.at += 1;
+            } else if self.rest().starts_with("//") {
+                self.skip_line();
+            } else if self.rest().starts_with("/*") {
+                let Some(length) = self.rest().get(2..).and_then(|rest| rest.find("*/")) else {
+                    return Err(Stop::Broken { end: self.text.len() });
+                };
+                let comment = self.rest().get(..length + 4).unwrap_or("");
+                self.new_line |= comment.contains(['\n', '\r', '\u{2028}', '\u{2029}']);
+                self.at += comment.len();
+            } else if let Some(blank) = self.rest().chars().next().filter(|&c| is_wide_blank(c)) {
+                self.at += blank.len_utf8();
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn skip_line(&mut self) {
+        let rest = self.rest();
+        let length = rest.find(['\n', '\r', '\u{2028}', '\u{2029}']).unwrap_or(rest.len());
+        self.at += length;
+    }
+
+    fn word(&mut self) -> Result<Kind, Stop> {
+        let start = self.at;
+        if self.byte(0) == Some(b'#') {
+            self.at += 1;
+        }
+        let mut plain = true;
+        while let Some(byte) = self.byte(0) {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' => self.at += 1,
+                b'\\' => {
+                    plain = false;
+                    self.at += escape_bytes(self.rest()).ok_or(Stop::Broken { end: self.at + 1 })?;
+                }
+                0x80.. => {
+                    let Some(character) = self.rest().chars().next() else { break };
+                    if is_wide_blank(character) || matches!(character, '\u{2028}' | '\u{2029}') {
+                        break;
+                    }
+                    plain = false;
+                    self.at += character.len_utf8();
+                }
+                _ => break,
+            }
+        }
+        let text = self.text.get(start..self.at).unwrap_or("");
+        let class = match text {
+            _ if self.dot || text.starts_with('#') => Word::Name,
+            _ if !plain => Word::Unclear,
+            "await" if self.word == Some(Word::Head) => Word::Head,
+            _ => classify(text),
+        };
+        self.word = Some(class);
+        self.after = match (class, text) {
+            (Word::Name | Word::Modifier, _) => After::Operand,
+            (Word::Prefix | Word::Nested, _) => After::Nothing,
+            (Word::Head | Word::Unclear, _) => After::Unclear,
+        };
+        Ok(Kind::Word(class))
+    }
+
+    fn number(&mut self) -> Kind {
+        let digits = |rest: &str| {
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            rest.find(|c| !word(c)).unwrap_or(rest.len())
+        };
+        self.at += digits(self.rest());
+        if self.byte(0) == Some(b'.') {
+            self.at += 1;
+            self.at += digits(self.rest());
+        }
+        self.after = After::Operand;
+        Kind::Literal
+    }
+
+    fn string(&mut self, quote: u8) -> Result<Kind, Stop> {
+        self.at += 1;
+        while let Some(byte) = self.byte(0) {
+            match byte {
+                b'\n' | b'\r' => break,
+                b'\\' if self.byte(1) == Some(b'\r') && self.byte(2) == Some(b'\n') => self.at += 3,
+                b'\\' => self.at += 2,
+                _ if byte == quote => {
+                    self.at += 1;
+                    self.after = After::Operand;
+                    return Ok(Kind::Literal);
+                }
+                _ => self.at += 1,
+            }
+        }
+        // Text between elements holds apostrophes.
+        self.element_closed |= self.text.get(..self.at).is_some_and(|read| read.contains("</"));
+        Err(Stop::Broken { end: self.char_boundary(self.at) })
+    }
+
+    /// Reads on in a template, behind its "`" or behind the `}` of a substitution.
+    fn template(&mut self) -> Kind {
+        loop {
+            match self.byte(0) {
+                Some(b'\\') => self.at += 2,
+                Some(b'$') if self.byte(1) == Some(b'{') => {
+                    self.at += 2;
+                    self.open.push(Opened::Template);
+                    self.after = After::Nothing;
+                    return Kind::Open;
+                }
+                Some(b'`') => {
+                    self.at += 1;
+                    self.after = After::Operand;
+                    return Kind::Literal;
+                }
+                Some(_) => self.at += 1,
+                None => {
+                    self.at = self.text.len();
+                    return Kind::Literal;
+                }
+            }
+        }
+    }
+
+    fn opening(&mut self, byte: u8) -> Kind {
+        self.open.push(match (byte, self.word) {
+            (b'(', Some(Word::Head)) => Opened::Round(After::Nothing, Closed::Head),
+            (b'(', Some(Word::Unclear)) => Opened::Round(After::Unclear, Closed::Head),
+            (b'(', _) => Opened::Round(After::Operand, Closed::Plain),
+            (b'[', _) => Opened::Square,
+            _ => Opened::Braces,
+        });
+        self.at += 1;
+        self.after = After::Nothing;
+        Kind::Open
+    }
+
+    fn closing(&mut self, byte: u8) -> Result<Kind, Stop> {
+        self.at += 1;
+        let opened = self.open.pop();
+        let (after, closed) = match (opened, byte) {
+            (Some(Opened::Round(after, closed)), b')') => (after, closed),
+            (Some(Opened::Square), b']') => (After::Operand, Closed::Plain),
+            (Some(Opened::Braces), b'}') => (After::Braces, Closed::Braces),
+            (Some(Opened::Template), b'}') => {
+                // The template's text belongs to this token, up to its end or its next substitution.
+                return Ok(match self.template() {
+                    Kind::Open => Kind::Between,
+                    _ => Kind::Close(Closed::Plain),
+                });
+            }
+            _ => return Err(Stop::Broken { end: self.at }),
+        };
+        self.after = after;
+        Ok(Kind::Close(closed))
+    }
+
+    fn slash(&mut self) -> Result<Kind, Stop> {
+        let previous = self.at.checked_sub(1).and_then(|at| self.text.as_bytes().get(at));
+        self.element_closed |= previous == Some(&b'<')
+            || (self.after != After::Nothing && self.byte(1) == Some(b'>'));
+        let regex = match self.after {
+            After::Nothing => true,
+            After::Operand if !self.new_line => false,
+            // A second slash on the line, escaped or not, is the least a regular expression needs.
+            After::Operand | After::Braces | After::Unclear => {
+                let rest = self.rest();
+                let end = rest.find(['\n', '\r', '\u{2028}', '\u{2029}']).unwrap_or(rest.len());
+                let line = rest.get(1..end).unwrap_or("");
+                if line.contains('/') {
+                    return Err(Stop::Refused(Finding::new(offset(self.at), SLASH_UNCLEAR)));
+                }
+                false
+            }
+        };
+        if regex {
+            return self.regex();
+        }
+        self.at += if self.byte(1) == Some(b'=') { 2 } else { 1 };
+        self.after = After::Nothing;
+        Ok(Kind::Other)
+    }
+
+    fn regex(&mut self) -> Result<Kind, Stop> {
+        let mut class = false;
+        self.at += 1;
+        while let Some(byte) = self.byte(0) {
+            if self.is_at_break() {
+                break;
+            }
+            match byte {
+                b'\\' => {
+                    self.at += 1;
+                    if self.is_at_break() {
+                        break;
+                    }
+                }
+                b'[' => class = true,
+                b']' => class = false,
+                b'/' if !class => {
+                    self.at += 1;
+                    while self.byte(0).is_some_and(|b| b.is_ascii_alphanumeric() || b"_$".contains(&b)) {
+                        self.at += 1;
+                    }
+                    self.after = After::Operand;
+                    return Ok(Kind::Literal);
+                }
+                _ => {}
+            }
+            self.at += 1;
+        }
+        Err(Stop::Broken { end: self.char_boundary(self.at) })
+    }
+
+    fn punctuation(&mut self, byte: u8) -> Kind {
+        let before = if self.new_line { After::Unclear } else { self.after };
+        let doubled = self.byte(1) == Some(byte);
+        let (length, kind, after) = match (byte, self.byte(1)) {
+            (b',', _) => (1, Kind::Comma, After::Nothing),
+            (b';', _) => (1, Kind::Semicolon, After::Nothing),
+            (b':', _) => (1, Kind::Colon, After::Nothing),
+            (b'=', Some(b'>')) => (2, Kind::Right, After::Nothing),
+            (b'=', Some(b'=')) => (2, Kind::Other, After::Nothing),
+            (b'?', Some(b'?')) if self.byte(2) != Some(b'=') => (2, Kind::Other, After::Nothing),
+            (b'?', Some(b'.')) => (1, Kind::Other, After::Unclear),
+            (b'=' | b'?', _) => (1, Kind::Right, After::Nothing),
+            (b'<' | b'>', Some(b'=')) => (2, Kind::Other, After::Nothing),
+            (b'<', _) => {
+                self.note_element(before);
+                (1, Kind::Less, After::Nothing)
+            }
+            (b'>', _) => (1, Kind::Greater, After::Unclear),
+            (b'.', _) if self.rest().starts_with("...") => (3, Kind::Other, After::Nothing),
+            (b'.' | b'@', _) => (1, Kind::Other, After::Unclear),
+            (b'+' | b'-', _) if doubled => (2, Kind::Other, postfix(before, self.after)),
+            (b'!', Some(b'=')) => (2, Kind::Other, After::Nothing),
+            (b'!', _) => (1, Kind::Other, postfix(before, self.after)),
+            _ => (1, Kind::Other, After::Nothing),
+        };
+        self.at += length;
+        self.after = after;
+        kind
+    }
+
+    fn note_element(&mut self, before: After) {
+        let opens = self.byte(1).is_some_and(|next| next.is_ascii_alphabetic() || next == b'>');
+        if self.element.is_none() && before != After::Operand && opens {
+            self.element = Some(self.at);
+        }
+    }
+
+    fn char_boundary(&self, at: usize) -> usize {
+        self.text.floor_char_boundary(at)
+    }
+}
+
+/// What `++`, `--` or `!` leaves behind: it follows an operand, or announces one.
+fn postfix(before: After, after: After) -> After {
+    match (before, after) {
+        (_, After::Nothing) => After::Nothing,
+        (After::Operand, _) => After::Operand,
+        _ => After::Unclear,
+    }
+}
+
+fn classify(word: &str) -> Word {
+    match word {
+        "if" | "for" | "while" | "with" => Word::Head,
+        "else" | "do" => Word::Nested,
+        "return" | "typeof" | "case" | "in" | "instanceof" | "new" | "delete" | "throw" | "default" | "extends" => {
+            Word::Prefix
+        }
+        "void" | "const" | "var" | "import" | "export" | "class" | "function" | "enum" | "try" | "catch"
+        | "finally" | "break" | "continue" | "debugger" | "switch" | "of" | "yield" | "await" | "as"
+        | "satisfies" | "is" | "keyof" | "infer" | "readonly" | "unique" | "asserts" | "implements" => Word::Unclear,
+        "let" | "using" | "type" | "interface" | "declare" | "abstract" | "namespace" | "module" | "global"
+        | "static" | "get" | "set" | "accessor" | "public" | "private" | "protected" | "override" | "out"
+        | "async" => Word::Modifier,
+        _ => Word::Name,
+    }
+}
+
+/// White space beyond ASCII, as the compiler sees it.
+fn is_wide_blank(c: char) -> bool {
+    matches!(c,
+        '\u{85}' | '\u{A0}' | '\u{1680}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{3000}' | '\u{FEFF}')
+}
+
+/// Length of the `\u…` that `rest` starts with.
+fn escape_bytes(rest: &str) -> Option<usize> {
+    let digits = rest.strip_prefix("\\u")?;
+    match digits.strip_prefix('{') {
+        Some(braced) => {
+            let length = braced.find('}')?;
+            let hex = braced.get(..length)?.bytes().all(|b| b.is_ascii_hexdigit());
+            hex.then_some("\\u{}".len() + length)
+        }
+        None => {
+            let hex = digits.get(..4)?.bytes().all(|b| b.is_ascii_hexdigit());
+            hex.then_some("\\u0000".len())
+        }
+    }
+}
+
+const SLASH_UNCLEAR: &str = "this `/` could divide or open a regular expression. Put the regular expression in \
+     parentheses, or the dividing `/` at the end of the previous line";
