@@ -169,6 +169,7 @@ fn conform(registration: &Registration, result: Result<Value, CallError>) -> Res
             }
             Some(_) => Err(CallError::internal("the error's details do not fit their schema")
                 .with_details(json!({ "code": error.code().as_str() }))),
+            None if spec.does_forward_errors() => Err(error),
             None => Err(CallError::internal("the operation failed with an undeclared error")
                 .with_details(json!({ "code": error.code().as_str() }))),
         },

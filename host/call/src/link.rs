@@ -100,7 +100,6 @@ impl Link {
     /// Asks the link to end; [`Link::run`] returns soon after.
     pub fn stop(&self) {
         self.0.stop.cancel();
-        self.0.outgoing.forget();
     }
 
     /// The connection below.
@@ -118,17 +117,15 @@ impl Link {
                         continue;
                     }
                     let sender = stream::spawn(self, send, recv);
-                    self.0.outgoing.accepted(sender);
-                }
-                // A transport with a single stream has yielded it: the link lives as long as that stream does.
-                Err(StreamError::ConnectionClosed) if self.0.outgoing.is_single_stream() => {
-                    self.0.streams.close();
-                    return self.0.streams.wait().await;
+                    self.0.outgoing.accepted(&sender);
                 }
                 Err(StreamError::StreamClosed) => {}
-                Err(StreamError::ConnectionClosed | StreamError::Timeout | StreamError::Internal(_)) => return,
+                // No more will come; those there are may live on, as on a transport with a single stream.
+                Err(StreamError::ConnectionClosed | StreamError::Timeout | StreamError::Internal(_)) => break,
             }
         }
+        self.0.streams.close();
+        self.0.streams.wait().await;
     }
 
     fn limits(&self) -> &Limits {

@@ -50,6 +50,7 @@ pub struct OperationSpec {
     input: Schema,
     output: Schema,
     errors: Vec<ErrorSpec>,
+    forwards_errors: bool,
     access: AccessControl,
 }
 
@@ -87,6 +88,7 @@ impl OperationSpec {
             input: Schema::any(),
             output: Schema::any(),
             errors: Vec::new(),
+            forwards_errors: false,
             access: AccessControl::default(),
         }
     }
@@ -189,6 +191,18 @@ impl OperationSpec {
         }
         self.errors.push(error);
         Ok(self)
+    }
+
+    /// Lets the errors of another operation through, undeclared: for operations whose job is to run the one
+    /// their caller names. That operation's own contract has been applied to them already.
+    #[must_use]
+    pub fn forwards_errors(mut self) -> Self {
+        self.forwards_errors = true;
+        self
+    }
+
+    pub(crate) fn does_forward_errors(&self) -> bool {
+        self.forwards_errors
     }
 
     /// The name.

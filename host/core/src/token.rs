@@ -93,7 +93,7 @@ impl NewApiKey {
     pub fn generate() -> Result<Self, std::io::Error> {
         let mut secret = Zeroizing::new([0_u8; 22]);
         getrandom::fill(&mut *secret).map_err(std::io::Error::from)?;
-        let digits = Zeroizing::new(hex::encode(&*secret));
+        let digits = Zeroizing::new(hex::encode(secret.as_slice()));
         let token = Zeroizing::new(format!("alk_{}", *digits));
         let hash = TokenHash(Sha256::digest(token.as_bytes()).into());
         Ok(Self { prefix: token.chars().take(8).collect(), token, hash })

@@ -14,7 +14,8 @@ use crate::{DialError, NetLimits};
 ///
 /// There is no way to dial without a pin. A dialed connection closes with code 0 when its last clone and its
 /// last stream are dropped; [`Dialer::close`] closes them all and lets the peers know before a program ends.
-/// Cheap to clone; clones share their sockets, which are bound when first needed. Must be used on a runtime.
+/// Cheap to clone; clones share their sockets, which are bound when first needed. Must be used on a tokio
+/// runtime.
 #[derive(Debug, Clone)]
 pub struct Dialer(Arc<Inner>);
 
@@ -57,7 +58,9 @@ impl Dialer {
         pin: &Fingerprint,
         alpn: &[u8],
     ) -> Result<Connection, DialError> {
-        let Fingerprint::Ed25519(key) = *pin else { return Err(DialError::UnsupportedPin(*pin)) };
+        let Fingerprint::Ed25519(key) = *pin else {
+            return Err(DialError::UnsupportedPin(*pin));
+        };
         self.0.quic(addr, key, alpn).await
     }
 
@@ -85,14 +88,21 @@ impl Dialer {
         self.0.quic.close(&self.0.limits).await;
         #[cfg(feature = "iroh")]
         self.0.iroh.close(&self.0.limits).await;
+        #[cfg(not(any(feature = "quinn", feature = "iroh")))]
+        std::future::ready(()).await;
     }
 }
 
 impl Inner {
     #[cfg(feature = "quinn")]
     async fn quic(&self, addr: SocketAddr, pin: [u8; 32], alpn: &[u8]) -> Result<Connection, DialError> {
-        let dial = self.quic.dial(addr, pin, self.key.as_ref(), alpn, &self.limits);
-        let dialed = Dialed { peer: addr.to_string(), pin: Fingerprint::Ed25519(pin), alpn };
+        let target = crate::quic::Target { addr, pin };
+        let dial = self.quic.dial(target, self.key.as_ref(), alpn, &self.limits);
+        let dialed = Dialed {
+            peer: addr.to_string(),
+            pin: Fingerprint::Ed25519(pin),
+            alpn,
+        };
         dialed.outcome(dial, self.limits.dial_timeout).await
     }
 
@@ -112,8 +122,12 @@ impl Inner {
         let target = crate::iroh::Target { node, addrs, relay };
         let dial = self.iroh.dial(&target, self.key.as_ref(), alpn, &self.limits);
         let pin = Fingerprint::from(node);
-        let dialed = Dialed { peer: pin.to_string(), pin, alpn };
-        dialed.outcome(dial, self.limits.dial_timeout).await
+        let dialed = Dialed {
+            peer: pin.to_string(),
+            pin,
+            alpn,
+        };
+        dialed.outcome(Box::pin(dial), self.limits.dial_timeout).await
     }
 
     #[cfg(not(feature = "iroh"))]
@@ -131,6 +145,8 @@ impl Inner {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let public = self.key.as_ref().map(|key| Fingerprint::from(&key.public()));
-        f.debug_struct("Dialer").field("key", &public).finish_non_exhaustive()
+        f.debug_struct("Dialer")
+            .field("key", &public)
+            .finish_non_exhaustive()
     }
 }

@@ -15,7 +15,9 @@ pub(crate) enum Failure {
     NoCommonAlpn,
     /// The server has another key; which one, where the transport tells.
     WrongKey(Option<Fingerprint>),
+    #[cfg_attr(not(feature = "iroh"), expect(dead_code, reason = "only iroh parses these"))]
     InvalidKey,
+    #[cfg_attr(not(feature = "iroh"), expect(dead_code, reason = "only iroh parses these"))]
     InvalidRelay(String),
     Other(io::Error),
 }
@@ -63,7 +65,9 @@ impl Dialed<'_> {
         dial: impl Future<Output = Result<Connection, Failure>>,
         limit: Duration,
     ) -> Result<Connection, DialError> {
-        let outcome = tokio::time::timeout(limit, dial).await.unwrap_or(Err(Failure::Timeout));
+        let outcome = tokio::time::timeout(limit, dial)
+            .await
+            .unwrap_or(Err(Failure::Timeout));
         outcome.map_err(|failure| self.error(failure, limit))
     }
 
@@ -72,9 +76,10 @@ impl Dialed<'_> {
         match failure {
             Failure::Timeout => DialError::Timeout { peer, after },
             Failure::Refused => DialError::Refused { peer },
-            Failure::NoCommonAlpn => {
-                DialError::NoCommonAlpn { peer, alpn: String::from_utf8_lossy(alpn).into_owned() }
-            }
+            Failure::NoCommonAlpn => DialError::NoCommonAlpn {
+                peer,
+                alpn: String::from_utf8_lossy(alpn).into_owned(),
+            },
             Failure::WrongKey(shown) => DialError::WrongServerKey { expected: pin, shown },
             Failure::InvalidKey => DialError::InvalidKey,
             Failure::InvalidRelay(url) => DialError::InvalidRelay(url),

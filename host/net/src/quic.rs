@@ -4,7 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use alknet_core::{BidiSource, Connection, Ed25519SecretKey, Fingerprint, RecvStream, SendStream, StreamError};
+use alknet_core::{
+    BidiSource, Connection, Ed25519SecretKey, Fingerprint, RecvStream, SendStream, StreamError,
+};
 use async_trait::async_trait;
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{IdleTimeout, TransportConfig, VarInt};
@@ -82,20 +84,29 @@ impl Attempt for quinn::Incoming {
     }
 
     async fn handshake(self) -> Result<Established, io::Error> {
-        let connection = self.accept().map_err(io::Error::other)?.await.map_err(io::Error::other)?;
+        let connection = self
+            .accept()
+            .map_err(io::Error::other)?
+            .await
+            .map_err(io::Error::other)?;
         let alpn = connection
             .handshake_data()
             .and_then(|data| data.downcast::<HandshakeData>().ok())
             .and_then(|data| data.protocol)
             .ok_or_else(|| io::Error::other("no ALPN was negotiated"))?;
         let fingerprint = client_key(&connection)?;
-        Ok(Established { connection: Connection::new(Quic(connection), alpn), fingerprint })
+        Ok(Established {
+            connection: Connection::new(Quic(connection), alpn),
+            fingerprint,
+        })
     }
 }
 
 /// The key the client proved to hold; `None` for a client that showed none.
 fn client_key(connection: &quinn::Connection) -> io::Result<Option<Fingerprint>> {
-    let Some(shown) = connection.peer_identity() else { return Ok(None) };
+    let Some(shown) = connection.peer_identity() else {
+        return Ok(None);
+    };
     let chain = shown.downcast::<Vec<CertificateDer<'static>>>().ok();
     let key = chain.and_then(|chain| tls::raw_key(chain.first()?));
     let key = key.ok_or_else(|| io::Error::other("the client's key is not a raw Ed25519 key"))?;
@@ -109,12 +120,17 @@ pub(crate) struct Dials {
     v6: Mutex<Option<quinn::Endpoint>>,
 }
 
+/// Where to dial, and whom to expect there.
+pub(crate) struct Target {
+    pub(crate) addr: SocketAddr,
+    pub(crate) pin: [u8; 32],
+}
+
 impl Dials {
     /// Dials, without a time limit.
     pub(crate) async fn dial(
         &self,
-        addr: SocketAddr,
-        pin: [u8; 32],
+        Target { addr, pin }: Target,
         key: Option<&Ed25519SecretKey>,
         alpn: &[u8],
         limits: &NetLimits,
@@ -163,7 +179,10 @@ impl Dials {
 /// Closes every connection of the endpoint and lets the close packets leave.
 async fn close(endpoint: &quinn::Endpoint, code: CloseCode, limits: &NetLimits) {
     endpoint.close(VarInt::from_u32(code.code()), code.reason().as_bytes());
-    if tokio::time::timeout(limits.close_wait, endpoint.wait_idle()).await.is_err() {
+    if tokio::time::timeout(limits.close_wait, endpoint.wait_idle())
+        .await
+        .is_err()
+    {
         tracing::trace!("peers may still be acknowledging the close");
     }
 }

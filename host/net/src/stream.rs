@@ -41,7 +41,10 @@ enum State {
 
 impl<S: RawSend> Sending<S> {
     pub(crate) fn new(raw: S) -> Self {
-        Self { raw, state: State::Open }
+        Self {
+            raw,
+            state: State::Open,
+        }
     }
 }
 
@@ -86,11 +89,7 @@ impl<S: RawSend> Drop for Sending<S> {
 pub(crate) struct Receiving<R: RawRecv>(pub(crate) R);
 
 impl<R: RawRecv> AsyncRead for Receiving<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.0.poll_read(cx, buf)
     }
 }
@@ -145,7 +144,10 @@ macro_rules! quic_library {
                 opened: Result<(lib::SendStream, lib::RecvStream), lib::ConnectionError>,
             ) -> Result<(SendStream, RecvStream), StreamError> {
                 let (send, recv) = opened.map_err(stream_error)?;
-                Ok((SendStream::new(Sending::new(send)), RecvStream::new(Receiving(recv))))
+                Ok((
+                    SendStream::new(Sending::new(send)),
+                    RecvStream::new(Receiving(recv)),
+                ))
             }
 
             fn stream_error(error: lib::ConnectionError) -> StreamError {
@@ -156,6 +158,10 @@ macro_rules! quic_library {
                     | Lost::ApplicationClosed(_)
                     | Lost::Reset
                     | Lost::LocallyClosed => StreamError::ConnectionClosed,
+                    // Raised on this side, it means that the endpoint under the connection is closed.
+                    Lost::TransportError(ref own) if own.code == lib::TransportErrorCode::INTERNAL_ERROR => {
+                        StreamError::ConnectionClosed
+                    }
                     Lost::VersionMismatch | Lost::TransportError(_) | Lost::CidsExhausted => {
                         StreamError::Internal(io::Error::other(error))
                     }

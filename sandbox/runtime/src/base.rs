@@ -25,7 +25,7 @@ pub(crate) struct Base {
 }
 
 /// Exports needed for every call, found once.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Exports {
     pub(crate) memory: ModuleExport,
     pub(crate) stack_pointer: ModuleExport,
@@ -37,6 +37,11 @@ impl Base {
     pub(crate) fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         let engine = Engine::new(&engine_config(config)).map_err(SandboxError::engine)?;
         let module = cache::module(&engine, config.cache_dir.as_deref(), GUEST, || initialised(GUEST))?;
+        Self::of_module(engine, &module, hex::encode(Sha256::digest(GUEST)))
+    }
+
+    /// A base of any module with the guest's exports.
+    pub(crate) fn of_module(engine: Engine, module: &Module, digest: String) -> Result<Self, SandboxError> {
         let mut linker = Linker::new(&engine);
         imports::add(&mut linker).map_err(SandboxError::engine)?;
         let export = |name: &'static str| module.get_export_index(name).ok_or(SandboxError::Guest(name.into()));
@@ -46,9 +51,9 @@ impl Base {
             call: export("alk_call")?,
             settle: export("alk_settle")?,
         };
-        let pre = linker.instantiate_pre(&module).map_err(SandboxError::engine)?;
+        let pre = linker.instantiate_pre(module).map_err(SandboxError::engine)?;
         let (image, io) = look_into(&engine, &pre)?;
-        Ok(Self { engine, pre, exports, image, io, digest: hex::encode(Sha256::digest(GUEST)) })
+        Ok(Self { engine, pre, exports, image, io, digest })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -108,7 +113,7 @@ fn engine_config(config: &SandboxConfig) -> Config {
 
 fn common_config() -> Config {
     let mut config = Config::new();
-    config.wasm_backtrace_max_frames(None).wasm_threads(false).wasm_memory64(false).wasm_relaxed_simd(false);
+    config.wasm_backtrace_max_frames(None).wasm_memory64(false).wasm_relaxed_simd(false);
     config
 }
 
@@ -152,7 +157,7 @@ fn idle_state() -> State {
     State::new(&bounds, std::sync::Arc::new(Meter::new(bounds.limits.cpu)))
 }
 
-/// For callers that only need to know where the guest comes from.
+/// The JavaScript engine, built from `sandbox/quickjs`.
 pub(crate) const GUEST: &[u8] = include_bytes!("../../quickjs/quickjs.wasm");
 
 /// The guest module's own maximum.

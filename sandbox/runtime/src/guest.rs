@@ -3,6 +3,9 @@
 //! The guest is hostile as soon as a tool's code has run in it: every address, length and status read here is
 //! checked, and none of them can make the host panic or allocate more than a limit says.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;

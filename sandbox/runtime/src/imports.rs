@@ -14,6 +14,7 @@ pub(crate) fn add(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
+#[expect(clippy::too_many_arguments, reason = "a WebAssembly function has no structs to take")]
 fn queue_call(
     mut caller: Caller<'_, State>,
     id: u32,

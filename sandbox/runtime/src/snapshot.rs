@@ -1,5 +1,8 @@
 //! The part of a guest's memory that differs from the base image.
 
+#[cfg(test)]
+mod tests;
+
 /// An evaluated tool at rest.
 #[derive(Debug)]
 pub(crate) struct Snapshot {

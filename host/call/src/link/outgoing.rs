@@ -1,7 +1,6 @@
 //! The calls this side makes.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alknet_core::{Secret, StreamError};
@@ -9,7 +8,8 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use super::pending::undelivered;
-use super::stream::{self, FrameSender};
+use super::serving::StreamId;
+use super::stream::{self, FrameSender, WeakFrameSender};
 use super::Link;
 use crate::wire::Encoder;
 use crate::{CallError, ErrorCode};
@@ -26,39 +26,34 @@ pub struct CallOptions {
 /// The stream our calls go out on.
 pub(super) struct Outgoing {
     current: Mutex<Option<FrameSender>>,
-    accepted: watch::Sender<Option<FrameSender>>,
-    single: AtomicBool,
+    accepted: watch::Sender<Option<WeakFrameSender>>,
 }
 
 impl Default for Outgoing {
     fn default() -> Self {
         let (accepted, _) = watch::channel(None);
-        Self { current: Mutex::new(None), accepted, single: AtomicBool::new(false) }
+        Self { current: Mutex::new(None), accepted }
     }
 }
 
 impl Outgoing {
     /// Notes a stream the peer opened; transports with a single stream have no other to call on.
-    pub(super) fn accepted(&self, sender: FrameSender) {
+    pub(super) fn accepted(&self, sender: &FrameSender) {
         self.accepted.send_if_modified(|first| {
             let is_first = first.is_none();
             if is_first {
-                *first = Some(sender);
+                *first = Some(sender.downgrade());
             }
             is_first
         });
     }
 
-    /// Lets go of the streams, so that their writers can end.
-    pub(super) fn forget(&self) {
-        self.accepted.send_replace(None);
-        if let Ok(mut current) = self.current.try_lock() {
+    /// Lets go of a stream the peer has finished, so that its writer can end.
+    pub(super) async fn finished(&self, stream: StreamId) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|sender| sender.stream == stream) {
             *current = None;
         }
-    }
-
-    pub(super) fn is_single_stream(&self) -> bool {
-        self.single.load(Ordering::Relaxed)
     }
 }
 
@@ -106,10 +101,9 @@ impl Link {
 
     /// The only stream of a transport that has just one; [`Link::run`] accepts it.
     async fn single_stream(&self) -> Result<FrameSender, CallError> {
-        self.0.outgoing.single.store(true, Ordering::Relaxed);
         let mut accepted = self.0.outgoing.accepted.subscribe();
         let first = tokio::select! {
-            first = accepted.wait_for(Option::is_some) => first.ok().and_then(|first| first.clone()),
+            first = accepted.wait_for(Option::is_some) => first.ok().and_then(|first| first.as_ref()?.upgrade()),
             () = self.0.stop.cancelled() => None,
         };
         first.ok_or_else(undelivered)

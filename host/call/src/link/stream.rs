@@ -25,7 +25,24 @@ pub(super) struct FrameSender {
     frames: mpsc::Sender<Vec<u8>>,
 }
 
+/// A [`FrameSender`] that does not keep the stream open.
+#[derive(Clone)]
+pub(super) struct WeakFrameSender {
+    stream: StreamId,
+    frames: mpsc::WeakSender<Vec<u8>>,
+}
+
+impl WeakFrameSender {
+    pub(super) fn upgrade(&self) -> Option<FrameSender> {
+        Some(FrameSender { stream: self.stream, frames: self.frames.upgrade()? })
+    }
+}
+
 impl FrameSender {
+    pub(super) fn downgrade(&self) -> WeakFrameSender {
+        WeakFrameSender { stream: self.stream, frames: self.frames.downgrade() }
+    }
+
     /// Queues a frame; waits while the queue is full, which stalls only the call that answers.
     pub(super) async fn send(&self, frame: Vec<u8>) -> Result<(), CallError> {
         self.frames.send(frame).await.map_err(|_| super::pending::undelivered())
@@ -90,6 +107,7 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
             }
         }
     }
+    link.0.outgoing.finished(sender.stream).await;
     link.0.pending.fail_stream(sender.stream);
 }
 

@@ -26,10 +26,13 @@ pub(super) fn bound(text: &str) -> Result<Bounded, Finding> {
     let mut pending = Pending::default();
     loop {
         let end = match tokens.next() {
-            Ok(Some(token)) if pending.take(text, token) > PENDING_TOKENS_MAX => {
-                return Err(Finding::new(offset(token.at), TOO_DEEP));
+            Ok(Some(token)) => {
+                pending.take(text, token);
+                if pending.exceeds() {
+                    return Err(Finding::new(offset(token.at), TOO_DEEP));
+                }
+                continue;
             }
-            Ok(Some(_)) => continue,
             Ok(None) => text.len(),
             Err(Stop::Broken { end }) => end,
             // The end of an element is no division: what precedes it tells that better.
@@ -40,12 +43,27 @@ pub(super) fn bound(text: &str) -> Result<Bounded, Finding> {
     }
 }
 
+/// Most tokens pending anywhere in `text`, however many that is; `None` if it is not read to its end.
+#[cfg(test)]
+pub(super) fn most_pending(text: &str) -> Option<u32> {
+    let mut tokens = Tokens::new(text);
+    let mut pending = Pending::default();
+    let mut most = 0;
+    while let Some(token) = tokens.next().ok()? {
+        pending.take(text, token);
+        most = most.max(pending.below + pending.level.chain);
+    }
+    Some(most)
+}
+
 /// Tokens read that something behind them may still nest in.
 #[derive(Debug, Default)]
 struct Pending {
     outer: Vec<Level>,
     /// Pending tokens of `outer`, all together.
     below: u32,
+    /// [`Level::speculative`] of `outer`, all together.
+    speculative_below: usize,
     level: Level,
     previous: Option<Kind>,
 }
@@ -63,6 +81,8 @@ struct Level {
     listed: bool,
     /// Opening `<` of possible type arguments.
     angles: Vec<Angle>,
+    /// Tokens since the element began that nest to the right.
+    rights: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,11 +103,13 @@ enum Ended {
 }
 
 impl Pending {
-    /// Takes one token and returns how many are pending with it.
-    fn take(&mut self, text: &str, token: Token) -> u32 {
+    fn take(&mut self, text: &str, token: Token) {
         match self.ended(text, token) {
             Ended::Statement => self.level.restart(),
-            Ended::Part => self.level.listed = false,
+            Ended::Part => {
+                self.level.listed = false;
+                self.level.rights = 0;
+            }
             Ended::Nothing => {}
         }
         self.previous = Some(token.kind);
@@ -113,12 +135,18 @@ impl Pending {
             Kind::Right => self.level.nest_right(),
             Kind::Word(_) | Kind::Literal | Kind::Semicolon | Kind::Colon | Kind::Other => {}
         }
-        self.below + self.level.chain
+    }
+
+    fn exceeds(&self) -> bool {
+        let depth = self.outer.len() + self.speculative_below + self.level.speculative();
+        self.below + self.level.chain > PENDING_TOKENS_MAX || depth > DEPTH_MAX
     }
 
     fn ended(&self, text: &str, token: Token) -> Ended {
         let word = matches!(token.kind, Kind::Word(_));
-        let starts = word || token.kind == Kind::Literal;
+        // A template on the next line still belongs to the operand before it.
+        let template = text.as_bytes().get(token.at) == Some(&b'`');
+        let starts = word || (token.kind == Kind::Literal && !template);
         let by_line = match (token.before, self.previous) {
             (After::Operand, Some(Kind::Word(Word::Name) | Kind::Literal | Kind::Close(_))) => token.new_line,
             (After::Braces, _) => word || token.new_line,
@@ -140,12 +168,14 @@ impl Pending {
         let inner = Level { closed_to_statements, ..Level::default() };
         let outer = std::mem::replace(&mut self.level, inner);
         self.below += outer.chain;
+        self.speculative_below += outer.speculative();
         self.outer.push(outer);
     }
 
     fn close(&mut self) {
         self.level = self.outer.pop().unwrap_or_default();
         self.below -= self.level.chain;
+        self.speculative_below -= self.level.speculative();
     }
 }
 
@@ -155,6 +185,12 @@ impl Level {
         self.pinned = 0;
         self.listed = false;
         self.angles.clear();
+        self.rights = 0;
+    }
+
+    /// Nesting without brackets of its own for which the parser tries more than one reading.
+    fn speculative(&self) -> usize {
+        self.angles.len() + self.rights
     }
 
     fn pin(&mut self) {
@@ -164,6 +200,7 @@ impl Level {
     fn next_element(&mut self) {
         self.chain = self.angles.last().map_or(0, |angle| angle.chain).max(self.pinned);
         self.listed = true;
+        self.rights = 0;
     }
 
     fn open_angle(&mut self) {
@@ -173,13 +210,18 @@ impl Level {
     /// Ends type arguments, or compares: either way what stood between is complete, unless it nests to the right.
     fn close_angle(&mut self) {
         match self.angles.pop() {
-            Some(angle) if angle.right => self.nest_right(),
+            Some(angle) if angle.right => self.mark_right(),
             Some(angle) => self.chain = (angle.chain + 1).max(self.pinned),
             None => {}
         }
     }
 
     fn nest_right(&mut self) {
+        self.rights += 1;
+        self.mark_right();
+    }
+
+    fn mark_right(&mut self) {
         if let Some(angle) = self.angles.last_mut() {
             angle.right = true;
         }
@@ -187,7 +229,11 @@ impl Level {
 }
 
 /// Most tokens that may be pending at once. Ordinary code stays below a few hundred.
-pub(super) const PENDING_TOKENS_MAX: u32 = 3000;
+pub(super) const PENDING_TOKENS_MAX: u32 = 1000;
+
+/// Most levels of brackets, type arguments, `?`, `=` and `=>` at once. In them the parser tries one reading after
+/// another, which takes time that grows with the square of their depth.
+const DEPTH_MAX: usize = 100;
 
 const TOO_DEEP: &str = "nested too deeply, or one statement too long, to be compiled. Split it into statements \
      or functions";

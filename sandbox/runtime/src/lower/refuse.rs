@@ -200,7 +200,7 @@ impl<'a> Visit<'a> for Refusals {
 
     fn visit_ts_enum_declaration(&mut self, declaration: &TSEnumDeclaration<'a>) {
         if let Err(span) = self.enums.add(declaration) {
-            self.refuse(span, "the values of this enum are too long. Compute them in a function");
+            self.refuse(span, "too many enums, or enum values too long, to be compiled. Use constants");
         }
         walk::walk_ts_enum_declaration(self, declaration);
     }
@@ -213,10 +213,16 @@ struct EnumBytes {
     longest: u64,
     /// All members so far are no longer.
     total: u64,
+    /// Declarations so far; the compiler looks through all that share a name for each of their members.
+    declarations: u32,
 }
 
 impl EnumBytes {
     fn add(&mut self, declaration: &TSEnumDeclaration<'_>) -> Result<(), Span> {
+        self.declarations += 1;
+        if self.declarations > ENUMS_MAX {
+            return Err(declaration.span);
+        }
         for member in &declaration.body.members {
             let mut value = EnumValue::default();
             if let Some(initializer) = &member.initializer {
@@ -227,7 +233,6 @@ impl EnumBytes {
             self.longest = longest.max(bytes);
             self.total = self.total.saturating_add(bytes);
             if self.total > ENUM_BYTES_MAX {
-                // From here on nothing is known to be short; the finding keeps the values from being computed.
                 return Err(member.span);
             }
         }
@@ -275,6 +280,9 @@ const RENAMES_MAX: u32 = 8;
 
 /// Longest text of a number.
 const NUMBER_BYTES_MAX: u64 = 32;
+
+/// Most enum declarations in a module.
+const ENUMS_MAX: u32 = 500;
 
 /// Most text all enum values of a module may come to.
 const ENUM_BYTES_MAX: u64 = 4 * 1024 * 1024;

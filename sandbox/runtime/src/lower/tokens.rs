@@ -145,7 +145,7 @@ impl<'a> Tokens<'a> {
 
     /// The next token; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Token>, Stop> {
-        self.new_line = false;
+        self.new_line = self.at == 0;
         self.skip_blank()?;
         let (at, before, new_line) = (self.at, self.after, self.new_line);
         let Some(byte) = self.byte(0) else { return Ok(None) };
@@ -161,6 +161,8 @@ impl<'a> Tokens<'a> {
             b'(' | b'[' | b'{' => self.opening(byte),
             b')' | b']' | b'}' => self.closing(byte)?,
             b'/' => self.slash()?,
+            // No comment in a module, but the compiler skips the line before it says so.
+            b'<' if new_line && self.rest().starts_with("<!--") => return Err(Stop::Broken { end: at + 4 }),
             0x21..=0x7E => self.punctuation(byte),
             _ => return Err(Stop::Broken { end: at + 1 }),
         };
@@ -256,17 +258,28 @@ impl<'a> Tokens<'a> {
     }
 
     fn number(&mut self) -> Kind {
-        let digits = |rest: &str| {
-            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            rest.find(|c| !word(c)).unwrap_or(rest.len())
-        };
-        self.at += digits(self.rest());
-        if self.byte(0) == Some(b'.') {
+        let radix = matches!((self.byte(0), self.byte(1)), (Some(b'0'), Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B')));
+        if !radix {
+            self.skip_digits();
+            if self.byte(0) == Some(b'.') {
+                self.at += 1;
+                self.skip_digits();
+            }
+            if matches!((self.byte(0), self.byte(1)), (Some(b'e' | b'E'), Some(b'+' | b'-'))) {
+                self.at += 2;
+            }
+        }
+        while self.byte(0).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             self.at += 1;
-            self.at += digits(self.rest());
         }
         self.after = After::Operand;
         Kind::Literal
+    }
+
+    fn skip_digits(&mut self) {
+        while self.byte(0).is_some_and(|byte| byte.is_ascii_digit() || byte == b'_') {
+            self.at += 1;
+        }
     }
 
     fn string(&mut self, quote: u8) -> Result<Kind, Stop> {

@@ -1,0 +1,334 @@
+//! `session/register`: compiles a source, checks it against its examples, and makes it an operation.
+
+use std::sync::Arc;
+
+use alknet_call::{
+    CallError, CallScope, Composition, ErrorCode, ErrorSpec, OpName, OperationKind, OperationSpec, Reach,
+    Registration, Schema, SessionLayer, SpecError, typed_handler,
+};
+use alknet_sandbox::{Language, Source, Tool};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Sessions;
+use super::error::{
+    EXAMPLE_FAILED, LIMIT_EXCEEDED, SCHEMA_REJECTED, env_denied, limit_exceeded, no_session, raises_source,
+    rejected,
+};
+use super::journal::Registered;
+use super::store::Session;
+use super::tool::ToolHandler;
+use crate::declared;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// The session.
+    session: String,
+    /// The operation's name within the session: letters, digits, `.`, `_`, `-`, not beginning with `_`. It is
+    /// reachable as `session/<name>`.
+    #[schemars(length(min = 1, max = 64))]
+    name: String,
+    /// What the operation does, for those who call it.
+    #[schemars(length(max = 2000))]
+    description: String,
+    /// `query` if it only reads, else `mutation`, which is the default.
+    #[serde(default)]
+    kind: Kind,
+    /// JSON Schema of the input.
+    input_schema: Value,
+    /// JSON Schema of the output; every output is checked against it.
+    output_schema: Value,
+    /// Errors the operation raises with `throw new OperationError(code, message, details)`.
+    #[serde(default)]
+    error_schemas: Vec<ErrorInput>,
+    /// The operations it may call, also other operations of the session; the session's whole env when absent.
+    env: Option<Vec<String>>,
+    /// The language of the source.
+    language: LanguageInput,
+    /// An ES module whose default export is `async function (input, env)`.
+    source: String,
+    /// Inputs with the outputs, or error codes, they must give. They are run, on the session's authority.
+    #[serde(default)]
+    examples: Vec<Example>,
+    /// Replace the operation if there is one with this name.
+    #[serde(default)]
+    replace: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Query,
+    #[default]
+    Mutation,
+}
+
+/// The language of a source.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LanguageInput {
+    /// TypeScript; types are erased, not checked.
+    Typescript,
+    /// JavaScript.
+    Javascript,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ErrorInput {
+    /// Upper-case letters, digits and `_`.
+    code: String,
+    #[serde(default)]
+    description: String,
+    /// JSON Schema of the details.
+    schema: Option<Value>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    input: Value,
+    /// The expected output.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Value")]
+    output: Option<Value>,
+    /// The code of the expected error.
+    error: Option<String>,
+}
+
+/// Tells an explicit `null` from an absent member.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Output {
+    /// The operation's full name.
+    operation: String,
+    /// 1 for the first registration under this name in the session, then counting up.
+    version: u32,
+    /// SHA-256 of the source, in hexadecimal.
+    digest: String,
+    /// TypeScript signature of the operation.
+    declarations: String,
+    /// Examples that were run.
+    examples_passed: usize,
+}
+
+pub(super) fn registration(sessions: &Sessions) -> Result<Registration, SpecError> {
+    let spec = OperationSpec::mutation::<Input, Output>("session/register")?
+        .describe("Makes an operation of a source you wrote: compiles it, runs the examples, then it is callable.");
+    let spec = raises_source(Sessions::guarded(spec)?)?
+        .raises(SCHEMA_REJECTED, "A schema does not compile: {schema, pointer, reason}.")?
+        .raises(EXAMPLE_FAILED, "An example gave something else: {index, expected, actual}.")?;
+    let composition = sessions.composition()?;
+    let sessions = sessions.clone();
+    let handler = typed_handler(move |input: Input, scope: CallScope| {
+        let sessions = sessions.clone();
+        async move { register(&sessions, input, &scope).await }
+    });
+    Ok(Registration::composing(spec, handler, composition))
+}
+
+async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Output, CallError> {
+    sessions.sweep();
+    let session = sessions.0.store.find(scope, &input.session)?;
+    let _call = session.enter()?;
+    let _changing = session.changing.lock().await;
+    let name = checked_name(&session, &input, scope)?;
+    let spec = spec(&session, &name, &input)?;
+    let composition = composition(&session, &name, input.env.as_deref())?;
+    let tool = compile(sessions, &session, &input, &composition).await?;
+    let digest: Arc<str> = tool.digest().into();
+    let handler = ToolHandler::new(tool, session.profile.limits.call.clone(), None);
+    let registration = Registration::session(spec, handler, composition, Arc::clone(&digest))
+        .map_err(|_| CallError::invalid_input("the name is no name for an operation"))?;
+    let registration = Arc::new(registration);
+    let layer = session
+        .layer()
+        .with(Arc::clone(&registration), scope.curated())
+        .map_err(|_| exists(&name))?;
+    let examples_passed = try_examples(&session, &layer, &name, input.examples, scope).await?;
+
+    let replaced = session.version(&name);
+    let version = replaced + 1;
+    let registered = Registered {
+        session: &session,
+        registration: &registration,
+        version,
+        replaced: session.layer().get(&name).is_some().then_some(replaced),
+        language: language_name(input.language.into()),
+        guest: sessions.0.sandbox.guest_digest(),
+        examples: examples_passed,
+        source: input.source.as_bytes(),
+    };
+    sessions.0.journal.registered(registered).await?;
+    session.set_version(&name, version);
+    session.replace_layer(layer);
+    Ok(Output {
+        operation: name.to_string(),
+        version,
+        digest: digest.to_string(),
+        declarations: declared::of_specs(&[registration.spec()]),
+        examples_passed,
+    })
+}
+
+fn checked_name(session: &Session, input: &Input, scope: &CallScope) -> Result<OpName, CallError> {
+    let name = OpName::in_session(&input.name).ok().filter(|_| !input.name.starts_with('_'));
+    let name = name.ok_or_else(|| {
+        CallError::invalid_input("a name is letters, digits, `.`, `_` and `-`, not beginning with `_`")
+    })?;
+    let layer = session.layer();
+    let taken = layer.get(&name).is_some();
+    if scope.curated().get(&name).is_some() || (taken && !input.replace) {
+        return Err(exists(&name));
+    }
+    let max = session.profile.limits.operations_max;
+    if !taken && layer.iter().len() >= max {
+        let limit = u64::try_from(max).unwrap_or(u64::MAX);
+        return Err(limit_exceeded("operations", limit, format!("the session holds {max} operations already")));
+    }
+    Ok(name)
+}
+
+fn exists(name: &OpName) -> CallError {
+    CallError::new(ErrorCode::ALREADY_EXISTS, format!("{name} exists already"))
+}
+
+fn spec(session: &Session, name: &OpName, input: &Input) -> Result<OperationSpec, CallError> {
+    let bytes_max = session.profile.limits.schema_bytes_max;
+    let compile = |which: &str, schema: &Value| {
+        Schema::compile(schema.clone(), bytes_max).map_err(|error| {
+            let details = json!({ "schema": which, "pointer": error.pointer, "reason": error.reason });
+            CallError::new(SCHEMA_REJECTED, format!("{which}: {error}")).with_details(details)
+        })
+    };
+    let kind = match input.kind {
+        Kind::Query => OperationKind::Query,
+        Kind::Mutation => OperationKind::Mutation,
+    };
+    let mut spec = OperationSpec::new(name.clone(), kind)
+        .describe(&input.description)
+        .input(compile("input_schema", &input.input_schema)?)
+        .output(compile("output_schema", &input.output_schema)?);
+    for error in &input.error_schemas {
+        let details = match &error.schema {
+            Some(schema) => compile(&format!("error_schemas/{}", error.code), schema)?,
+            None => Schema::any(),
+        };
+        let (code, description) = (error.code.clone(), error.description.clone());
+        spec = spec
+            .raises_with(ErrorSpec { code, description, details, http_status: None })
+            .map_err(|error| CallError::invalid_input(format!("error_schemas: {error}")))?;
+    }
+    if spec.declared(LIMIT_EXCEEDED).is_some() {
+        return Ok(spec);
+    }
+    super::error::raises_limit(spec).map_err(|_| CallError::internal("bad specification"))
+}
+
+/// What the operation composes with: the session's composition, narrowed to the names asked for.
+pub(super) fn composition(
+    session: &Session,
+    name: &OpName,
+    env: Option<&[String]>,
+) -> Result<Composition, CallError> {
+    let own = &session.composition;
+    let wanted: Vec<OpName> = match env {
+        None => own.reach().names().cloned().collect(),
+        Some(names) => {
+            let parse = |text: &String| OpName::parse(text);
+            let parsed: Result<Vec<OpName>, _> = names.iter().map(parse).collect();
+            parsed.map_err(|error| CallError::invalid_input(format!("env: {error}")))?
+        }
+    };
+    let layer = session.layer();
+    let allowed = |wanted: &&OpName| own.reach().allows(wanted) || *wanted == name || layer.get(wanted).is_some();
+    let denied: Vec<&OpName> = wanted.iter().filter(|name| !allowed(name)).collect();
+    if !denied.is_empty() {
+        return Err(env_denied(denied.into_iter()));
+    }
+    let authority = own.authority().ok_or_else(no_session)?;
+    Ok(own.attenuate(authority.label().clone(), authority.grants(), &Reach::of(wanted)))
+}
+
+async fn compile(
+    sessions: &Sessions,
+    session: &Session,
+    input: &Input,
+    composition: &Composition,
+) -> Result<Tool, CallError> {
+    let language = input.language.into();
+    check_language(session, language)?;
+    let extension = match language {
+        Language::TypeScript => "ts",
+        Language::JavaScript => "js",
+    };
+    let file = format!("{}.{extension}", input.name);
+    let source = Source { language, file: &file, text: &input.source };
+    let env: Vec<String> = composition.reach().names().map(ToString::to_string).collect();
+    sessions.0.sandbox.register(source, &env, &session.profile.limits.call).await.map_err(rejected)
+}
+
+pub(super) fn check_language(session: &Session, language: Language) -> Result<(), CallError> {
+    if session.profile.languages.contains(&language) {
+        return Ok(());
+    }
+    let language = language_name(language);
+    Err(CallError::invalid_input(format!("the session's profile does not allow {language}")))
+}
+
+async fn try_examples(
+    session: &Session,
+    layer: &SessionLayer,
+    name: &OpName,
+    examples: Vec<Example>,
+    scope: &CallScope,
+) -> Result<usize, CallError> {
+    let max = session.profile.limits.examples_max;
+    if examples.len() > max {
+        let limit = u64::try_from(max).unwrap_or(u64::MAX);
+        return Err(limit_exceeded("examples", limit, format!("more than {max} examples")));
+    }
+    let context = session.context(Arc::new(layer.clone()));
+    let count = examples.len();
+    for (index, example) in examples.into_iter().enumerate() {
+        let Example { input, output, error } = example;
+        if output.is_some() == error.is_some() {
+            let message = format!("example {index}: give either output or error");
+            return Err(CallError::invalid_input(message));
+        }
+        let actual = match scope.invoke_in_session(&context, name, input).await {
+            Ok(output) => json!({ "output": output }),
+            Err(error) => json!({ "error": error.code().as_str(), "message": error.message() }),
+        };
+        let expected = output.map_or_else(|| json!({ "error": error }), |output| json!({ "output": output }));
+        let key = if expected.get("output").is_some() { "output" } else { "error" };
+        if actual.get(key) != expected.get(key) {
+            let details = json!({ "index": index, "expected": expected, "actual": actual });
+            let message = format!("example {index} gave something else than expected");
+            return Err(CallError::new(EXAMPLE_FAILED, message).with_details(details));
+        }
+    }
+    Ok(count)
+}
+
+impl From<LanguageInput> for Language {
+    fn from(language: LanguageInput) -> Self {
+        match language {
+            LanguageInput::Typescript => Self::TypeScript,
+            LanguageInput::Javascript => Self::JavaScript,
+        }
+    }
+}
+
+/// The language's name in schemas and records.
+pub(super) fn language_name(language: Language) -> &'static str {
+    match language {
+        Language::TypeScript => "typescript",
+        Language::JavaScript => "javascript",
+    }
+}

@@ -1,0 +1,94 @@
+//! Keyed digests of inputs and outputs: equal values can be matched by who holds the key, and by nobody else.
+
+use alknet_core::Ed25519SecretKey;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::canonical::{self, Sink};
+use crate::merkle::Hash;
+
+/// What a digest key is derived with; a new meaning of the digests gets a new label.
+const LABEL: &[u8] = b"alknet-audit input and output digests v1";
+/// Bytes collected before they are hashed.
+const CHUNK: usize = 512;
+
+/// Makes the keyed digests of one log.
+#[derive(Clone)]
+pub(crate) struct Digester(Hmac<Sha256>);
+
+/// The digest key that belongs to a signing key: HMAC-SHA-256 over a fixed label, keyed with the seed.
+#[must_use]
+pub fn derive_digest_key(key: &Ed25519SecretKey) -> [u8; 32] {
+    Digester::new(&key.to_bytes()).0.chain_update(LABEL).finalize().into_bytes().into()
+}
+
+impl Digester {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self(Hmac::new(key.into()))
+    }
+
+    /// HMAC-SHA-256 over the canonical form (RFC 8785) of a value.
+    pub(crate) fn digest(&self, value: &Value) -> Hash {
+        let mut stream = Stream { mac: self.0.clone(), chunk: [0; CHUNK], filled: 0 };
+        canonical::write_value(value, &mut stream);
+        Hash(stream.finish().into_bytes().into())
+    }
+}
+
+struct Stream {
+    mac: Hmac<Sha256>,
+    chunk: [u8; CHUNK],
+    filled: usize,
+}
+
+impl Stream {
+    fn flush(&mut self) {
+        self.mac.update(&self.chunk[..self.filled]);
+        self.filled = 0;
+    }
+
+    fn finish(mut self) -> hmac::digest::CtOutput<Hmac<Sha256>> {
+        self.flush();
+        self.mac.finalize()
+    }
+}
+
+impl Sink for Stream {
+    fn put(&mut self, bytes: &[u8]) {
+        if self.filled + bytes.len() > CHUNK {
+            self.flush();
+        }
+        if bytes.len() > CHUNK {
+            return self.mac.update(bytes);
+        }
+        self.chunk[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
+        self.filled += bytes.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn is_hmac_over_the_canonical_form() {
+        let key = [9; 32];
+        let long = "x".repeat(2000);
+        for value in [json!({"b": 1.0, "a": [null, "é"]}), json!(long), json!([long, 1, long]), json!(null)] {
+            let canonical = serde_json_canonicalizer::to_vec(&value).unwrap();
+            let expected = Hmac::<Sha256>::new(&key.into()).chain_update(canonical).finalize().into_bytes();
+            assert_eq!(Digester::new(&key).digest(&value), Hash(expected.into()));
+        }
+    }
+
+    #[test]
+    fn keys_matter() {
+        let signing = Ed25519SecretKey::from_bytes(&[1; 32]);
+        let key = derive_digest_key(&signing);
+        assert_ne!(key, *signing.to_bytes());
+        assert_ne!(Digester::new(&key).digest(&json!(1)), Digester::new(&[0; 32]).digest(&json!(1)));
+    }
+}

@@ -1,0 +1,284 @@
+//! What is recorded besides calls. Names and digests only: never an input, an output or a secret.
+//!
+//! Integers are recorded up to 2^53 - 1 and larger ones as that (RFC 8785 §3.2.2.3).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::merkle::Hash;
+
+/// Something that happened on the host, outside the decisions and outcomes of calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+pub enum Event {
+    /// A session began, with this grant.
+    #[serde(rename = "session.opened")]
+    SessionOpened(SessionOpened),
+    /// A session ended.
+    #[serde(rename = "session.closed")]
+    SessionClosed(SessionClosed),
+    /// A session got an operation, or a new version of one.
+    #[serde(rename = "operation.registered")]
+    OperationRegistered(Box<OperationRegistered>),
+    /// A session lost an operation.
+    #[serde(rename = "operation.removed")]
+    OperationRemoved(OperationRemoved),
+    /// The host began to serve.
+    #[serde(rename = "host.started")]
+    HostStarted(HostStarted),
+    /// The log was closed in order. Written by the log itself.
+    #[serde(rename = "host.stopped")]
+    HostStopped(HostStopped),
+    /// The log was found not closed in order. Written by the log itself.
+    #[serde(rename = "host.recovered")]
+    HostRecovered(HostRecovered),
+    /// A configuration was read.
+    #[serde(rename = "config.loaded")]
+    ConfigLoaded(ConfigLoaded),
+    /// Who is known to the host changed.
+    #[serde(rename = "identity.changed")]
+    IdentityChanged(IdentityChanged),
+    /// A key of the host changed.
+    #[serde(rename = "key.changed")]
+    KeyChanged(KeyChanged),
+}
+
+impl Event {
+    /// Every kind, as records name it.
+    pub(crate) const KINDS: [&str; 10] = [
+        "session.opened",
+        "session.closed",
+        "operation.registered",
+        "operation.removed",
+        "host.started",
+        "host.stopped",
+        "host.recovered",
+        "config.loaded",
+        "identity.changed",
+        "key.changed",
+    ];
+}
+
+/// The grant a session was opened with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionOpened {
+    /// The session's id.
+    pub session: String,
+    /// The identity that owns it; absent for the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The owner's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The configured profile that bounds the grant.
+    pub profile: String,
+    /// The operations that code of this session may call.
+    pub env: Vec<String>,
+    /// What code of this session may do.
+    pub authority: Authority,
+    /// The limits of the session, by name with the unit last.
+    pub limits: BTreeMap<String, u64>,
+    /// When it ends by itself, in microseconds since the Unix epoch.
+    pub expires: u64,
+    /// The call that opened it, as 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+}
+
+/// What composed calls are decided on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// Its name in the records of calls.
+    pub label: String,
+    /// The scopes it holds.
+    pub scopes: Vec<String>,
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionClosed {
+    /// The session's id.
+    pub session: String,
+    /// Why it ended.
+    pub reason: CloseReason,
+    /// The identity that closed it; absent when nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The call that closed it, as 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// Its owner closed it.
+    Closed,
+    /// Its time was up.
+    Expired,
+    /// The host stopped.
+    HostStopped,
+}
+
+/// One version of a session operation: what it is made of, under which grant, checked how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationRegistered {
+    /// The session it belongs to.
+    pub session: String,
+    /// Its name.
+    pub operation: String,
+    /// Its version, counted from 1 within the session.
+    pub version: u64,
+    /// Its kind: query, mutation, subscription or publication.
+    pub operation_kind: String,
+    /// The language of the source.
+    pub language: String,
+    /// SHA-256 of the source, which is kept beside the log.
+    pub source: Hash,
+    /// SHA-256 of the specification's canonical JSON.
+    pub spec: Hash,
+    /// The operations it may call.
+    pub env: Vec<String>,
+    /// What the calls it makes are decided on.
+    pub authority: Authority,
+    /// The limits of one call of it, by name with the unit last.
+    pub limits: BTreeMap<String, u64>,
+    /// SHA-256 of the sandbox guest that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Hash>,
+    /// The compiler that lowered the source, with its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiler: Option<String>,
+    /// The examples it was checked with.
+    pub examples: Examples,
+    /// The version it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<u64>,
+    /// The identity that registered it; absent for the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The call that registered it, as 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+}
+
+/// Examples run at registration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Examples {
+    /// How many were given.
+    pub count: u64,
+    /// How many did what they said.
+    pub passed: u64,
+}
+
+/// An operation taken out of its session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationRemoved {
+    /// The session it belonged to.
+    pub session: String,
+    /// Its name.
+    pub operation: String,
+    /// The version that was removed.
+    pub version: u64,
+    /// The identity that removed it; absent for the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The call that removed it, as 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+}
+
+/// The start of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostStarted {
+    /// The host's version.
+    pub version: String,
+    /// SHA-256 of the configuration in force.
+    pub config: Hash,
+    /// The fingerprint of the host's key.
+    pub key: String,
+}
+
+/// An orderly end of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostStopped {
+    /// Records in the log before this one.
+    pub records: u64,
+}
+
+/// What was found after a disorderly end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostRecovered {
+    /// Records in the log before this one.
+    pub records: u64,
+    /// Records covered by the checkpoint that was found.
+    pub checkpoint: u64,
+    /// Bytes dropped because they were no whole record.
+    pub dropped_bytes: u64,
+}
+
+/// A configuration that was read, at start or on a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigLoaded {
+    /// SHA-256 of the configuration.
+    pub config: Hash,
+    /// Whether it is in force.
+    pub outcome: ConfigOutcome,
+}
+
+/// What became of a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigOutcome {
+    /// It is in force.
+    Accepted,
+    /// It was wrong; the one before stays in force.
+    Refused,
+}
+
+/// A change of who is known to the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityChanged {
+    /// The identity's id.
+    pub identity: String,
+    /// What happened to it.
+    pub change: Change,
+}
+
+/// A change of one of the host's keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyChanged {
+    /// The public key's fingerprint.
+    pub fingerprint: String,
+    /// What the key is for.
+    pub purpose: String,
+    /// What happened to it.
+    pub change: Change,
+}
+
+/// What happened to a known thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// It is another now.
+    Changed,
+    /// It is gone.
+    Removed,
+}

@@ -1,0 +1,304 @@
+//! Opens what an earlier run left: finds the end of the log and proves it against the last checkpoint.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use alknet_core::PublicKey;
+
+use crate::archive::{self, Piece};
+use crate::checkpoint::Checkpoint;
+use crate::event::Event;
+use crate::layout::{Bundle, Layout, TileFile};
+use crate::merkle::{Frontier, FullTile, Hash, TILE_WIDTH};
+use crate::note::NoteError;
+use crate::record::{Record, RecordFault};
+
+/// Why a log was not opened. Nothing on the disk was changed, but for a lock file.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file could not be read or written.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// Another process writes this log.
+    #[error("{dir} is in use by another process")]
+    Locked {
+        /// The log's directory.
+        dir: PathBuf,
+    },
+    /// The origin cannot name a key.
+    #[error("an origin has no spaces, no plus and at most 255 bytes")]
+    Origin,
+    /// There are records but no checkpoint.
+    #[error("the log has records but no checkpoint")]
+    CheckpointMissing,
+    /// The checkpoint is not ours.
+    #[error("the checkpoint does not count: {0}")]
+    Checkpoint(#[source] NoteError),
+    /// The checkpoint is of another log.
+    #[error("the checkpoint is of the log {found}, not of {expected}")]
+    OtherLog {
+        /// The origin in the checkpoint.
+        found: String,
+        /// The origin asked for.
+        expected: String,
+    },
+    /// Records that the checkpoint covers are gone.
+    #[error("the checkpoint covers {covered} records, but only {found} whole ones are there")]
+    Truncated {
+        /// Records that the checkpoint covers.
+        covered: u64,
+        /// Whole records found.
+        found: u64,
+    },
+    /// A record that the checkpoint covers is none.
+    #[error("record {index} is damaged: {fault}")]
+    Damaged {
+        /// The record's index.
+        index: u64,
+        /// What is wrong with it.
+        fault: RecordFault,
+    },
+    /// The records are not those that the checkpoint covers.
+    #[error("the checkpoint says that {size} records have the root {expected}, but they have {found}")]
+    OtherTree {
+        /// Records that the checkpoint covers.
+        size: u64,
+        /// The root in the checkpoint.
+        expected: Hash,
+        /// The root of the records found.
+        found: Hash,
+    },
+}
+
+/// The end of the log as it was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) frontier: Frontier,
+    /// The framed records right of the last full bundle.
+    pub(crate) tail: Vec<u8>,
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// Bytes that are no whole record, behind everything that is.
+    pub(crate) dropped_bytes: u64,
+    /// Whether the log was closed in order.
+    pub(crate) clean: bool,
+    /// The time of the last record.
+    pub(crate) time: u64,
+    /// Full tiles behind the checkpoint, which a power cut may have torn: to be written again.
+    pub(crate) tiles: Vec<FullTile>,
+    /// Files that stand behind the end of the log and must go.
+    pub(crate) beyond: Vec<PathBuf>,
+}
+
+/// Reads the log; changes nothing.
+pub(crate) fn find(layout: &Layout, origin: &str, key: &PublicKey) -> Result<Found, OpenError> {
+    let path = layout.checkpoint();
+    let text = archive::read_if_there(&path).map_err(at(&path))?;
+    let Some(text) = text else {
+        let piece = archive::read_piece(layout, 0).map_err(at(layout.dir()))?;
+        return if piece.bundle().bytes.is_empty() { Ok(Found::new_log()) } else { Err(OpenError::CheckpointMissing) };
+    };
+    let text = String::from_utf8(text).map_err(|_| OpenError::Checkpoint(NoteError::Malformed))?;
+    let checkpoint = Checkpoint::open(&text, key).map_err(OpenError::Checkpoint)?;
+    if checkpoint.origin != origin {
+        return Err(OpenError::OtherLog { found: checkpoint.origin, expected: origin.to_owned() });
+    }
+    let frontier = load_frontier(layout, checkpoint.size / 256)?;
+    Walk { layout, checkpoint: &checkpoint, frontier, last: None, dropped: 0, tiles: Vec::new(), beyond: Vec::new() }
+        .to_the_end()
+        .map(|found| Found { checkpoint: Some(checkpoint.clone()), ..found })
+}
+
+impl Found {
+    fn new_log() -> Self {
+        Self {
+            frontier: Frontier::default(),
+            tail: Vec::new(),
+            checkpoint: None,
+            dropped_bytes: 0,
+            clean: true,
+            time: 0,
+            tiles: Vec::new(),
+            beyond: Vec::new(),
+        }
+    }
+}
+
+/// The edge of a tree of full bundles, from the tiles of hashes. The checkpoint's root proves it afterwards.
+fn load_frontier(layout: &Layout, bundles: u64) -> Result<Frontier, OpenError> {
+    let mut levels = vec![Vec::new()];
+    let mut complete = bundles;
+    for level in 0..u8::MAX {
+        if complete == 0 {
+            break;
+        }
+        let roots = (complete - complete % 256..complete).map(|index| {
+            let path = layout.tile(TileFile::hashes(level, index));
+            let bytes = fs::read(&path).map_err(at(&path))?;
+            Ok(Hash::of_subtrees(&parse_tile(&bytes)))
+        });
+        levels.push(roots.collect::<Result<_, OpenError>>()?);
+        complete /= 256;
+    }
+    Ok(Frontier::from_levels(bundles * 256, levels))
+}
+
+/// The hashes in a tile's file.
+pub(crate) fn parse_tile(bytes: &[u8]) -> Vec<Hash> {
+    let (hashes, _) = bytes.as_chunks::<32>();
+    hashes.iter().copied().map(Hash).collect()
+}
+
+/// Goes through the entries from the checkpoint's last bundle on.
+struct Walk<'a> {
+    layout: &'a Layout,
+    checkpoint: &'a Checkpoint,
+    frontier: Frontier,
+    last: Option<(bool, u64)>,
+    dropped: u64,
+    tiles: Vec<FullTile>,
+    beyond: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn to_the_end(mut self) -> Result<Found, OpenError> {
+        self.remember_last_before_tail()?;
+        self.check_root()?;
+        let tail = loop {
+            let index = self.frontier.size() / 256;
+            let piece = archive::read_piece(self.layout, index).map_err(at(self.layout.dir()))?;
+            let whole = self.push_records(piece.bundle())?;
+            let end = whole.map_or(0, |at| piece.bundle().entries[at].end);
+            let torn = piece.bundle().bytes.len() - end;
+            let tail = piece.bundle().bytes[..end].to_vec();
+            match piece {
+                Piece::Full(_) if torn == 0 && self.frontier.width() == TILE_WIDTH => {
+                    self.tiles.append(&mut self.frontier.full_tiles());
+                    self.frontier.carry();
+                }
+                Piece::Full(_) => {
+                    // A power cut tore a bundle that no checkpoint covers: the log ends inside it.
+                    self.dropped += count(torn);
+                    self.drop_behind(index)?;
+                    break tail;
+                }
+                Piece::Tail(_) => {
+                    self.dropped += count(torn);
+                    break tail;
+                }
+            }
+        };
+        let (covered, found) = (self.checkpoint.size, self.frontier.size());
+        if found < covered {
+            return Err(OpenError::Truncated { covered, found });
+        }
+        self.stale_tiles()?;
+        let (stopped, time) = self.last.unwrap_or((true, 0));
+        Ok(Found {
+            frontier: self.frontier,
+            tail,
+            checkpoint: None,
+            dropped_bytes: self.dropped,
+            clean: stopped && self.dropped == 0,
+            time,
+            tiles: self.tiles,
+            beyond: self.beyond,
+        })
+    }
+
+    /// Adds the bundle's records to the tree; answers the last one's place in the bundle.
+    fn push_records(&mut self, bundle: &Bundle) -> Result<Option<usize>, OpenError> {
+        let mut scratch = Vec::new();
+        let mut last = None;
+        for (place, bytes) in bundle.records().enumerate() {
+            match Record::parse(bytes, &mut scratch) {
+                Ok(record) => self.last = Some(stop_and_time(&record)),
+                Err(fault) if self.frontier.size() < self.checkpoint.size => {
+                    return Err(OpenError::Damaged { index: self.frontier.size(), fault });
+                }
+                // Behind the checkpoint, what is no record was torn by a crash of the machine.
+                Err(_) => break,
+            }
+            self.frontier.push(Hash::of_leaf(bytes));
+            last = Some(place);
+            self.check_root()?;
+        }
+        Ok(last)
+    }
+
+    fn check_root(&self) -> Result<(), OpenError> {
+        let (size, expected) = (self.checkpoint.size, self.checkpoint.root);
+        if self.frontier.size() != size {
+            return Ok(());
+        }
+        let found = self.frontier.root();
+        if found == expected { Ok(()) } else { Err(OpenError::OtherTree { size, expected, found }) }
+    }
+
+    /// The last record may be the last of a full bundle.
+    fn remember_last_before_tail(&mut self) -> Result<(), OpenError> {
+        let Some(index) = (self.frontier.size() / 256).checked_sub(1) else { return Ok(()) };
+        let path = self.layout.entries(index);
+        let bundle = Bundle::parse(fs::read(&path).map_err(at(&path))?, TILE_WIDTH);
+        let last = bundle.records().next_back().unwrap_or_default();
+        let record = Record::parse(last, &mut Vec::new())
+            .map_err(|fault| OpenError::Damaged { index: self.frontier.size() - 1, fault })?;
+        self.last = Some(stop_and_time(&record));
+        Ok(())
+    }
+
+    /// Everything in and behind the torn bundle `index` goes; the tail is written anew.
+    fn drop_behind(&mut self, index: u64) -> Result<(), OpenError> {
+        let tail = self.layout.tail();
+        self.dropped += archive::read_if_there(&tail).map_err(at(&tail))?.map_or(0, |bytes| count(bytes.len()));
+        for index in index.. {
+            let path = self.layout.entries(index);
+            let Ok(metadata) = fs::metadata(&path) else { break };
+            if !self.beyond.is_empty() {
+                self.dropped += metadata.len();
+            }
+            self.beyond.push(path);
+        }
+        Ok(())
+    }
+
+    /// Tiles that a lost bundle left behind.
+    fn stale_tiles(&mut self) -> Result<(), OpenError> {
+        let mut complete = self.frontier.size() / 256;
+        for level in 0..u8::MAX {
+            let mut index = complete;
+            loop {
+                let path = self.layout.tile(TileFile::hashes(level, index));
+                if !path.try_exists().map_err(at(&path))? {
+                    break;
+                }
+                self.beyond.push(path);
+                index += 1;
+            }
+            complete /= 256;
+            if complete == 0 && index == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stop_and_time(record: &Record<'_>) -> (bool, u64) {
+    let stopped = matches!(record, Record::Event(Event::HostStopped(_), _));
+    (stopped, record.facets().time)
+}
+
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// Names the path in an I/O error.
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Io { path: path.to_owned(), source }
+}

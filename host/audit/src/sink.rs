@@ -1,0 +1,95 @@
+//! The records of calls, as the dispatcher hands them over.
+
+use std::fmt::{self, Write as _};
+
+use alknet_call::{AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Outcome, Recorded};
+
+use crate::call_record::{CODE_OK, CallHex, CallKind, CallRecord, Text, VERSION};
+use crate::canonical::INTEGER_MAX;
+use crate::hexdigits;
+use crate::log::AuditLog;
+
+impl AuditSink for AuditLog {
+    fn decided(&self, call: &CallFacts<'_>, decision: &Decision<'_>) -> Recorded {
+        let record = match decision {
+            Decision::Admitted { input } => {
+                CallRecord { input: Some(self.digest(input)), ..facts(call, CallKind::Admitted) }
+            }
+            Decision::Refused { reason, code } => CallRecord {
+                reason: Some(Text::from(*reason)),
+                code: Some(Text::from(code.as_str())),
+                ..facts(call, CallKind::Refused)
+            },
+        };
+        self.record(record)
+    }
+
+    fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded {
+        let micros = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX).min(INTEGER_MAX);
+        let (code, output) = match outcome.result {
+            Ok(output) => (CODE_OK, Some(self.digest(output))),
+            Err(code) => (code.as_str(), None),
+        };
+        let facts = facts(call, CallKind::Finished);
+        self.record(CallRecord { code: Some(Text::from(code)), micros: Some(micros), output, ..facts })
+    }
+}
+
+impl AuditLog {
+    fn record(&self, mut record: CallRecord<'_>) -> Recorded {
+        let appended = self.append_with(|time, out| {
+            record.time = time;
+            record.write(out);
+        });
+        match appended {
+            Ok(None) => Recorded::Done,
+            Ok(Some(ticket)) => {
+                Recorded::Pending(Box::pin(async { ticket.await.unwrap_or(Err(AuditUnavailable)) }))
+            }
+            Err(error) => Recorded::Failed(error),
+        }
+    }
+}
+
+fn facts<'a>(call: &CallFacts<'a>, kind: CallKind) -> CallRecord<'a> {
+    CallRecord {
+        authority: call.authority.map(|authority| Text::from(authority.as_str())),
+        call: hex(call.id),
+        caller: call.caller.map(|caller| Text::from(caller.as_str())),
+        code: None,
+        input: None,
+        kind,
+        layer: call.layer.map(|layer| Text::from(layer.as_str())),
+        micros: None,
+        operation: Text::from(call.operation),
+        output: None,
+        parent: call.parent.map(hex),
+        provenance: call.provenance.map(|provenance| Text::from(provenance.as_str())),
+        reason: None,
+        root: hex(call.root),
+        session: call.session.map(|session| Text::from(&**session)),
+        // A digest that is none is left out rather than recorded wrong.
+        source: call.source_digest.and_then(|digest| digest.parse().ok()),
+        time: 0,
+        v: VERSION,
+    }
+}
+
+/// The id's bytes, by way of its 32 digits.
+fn hex(id: CallId) -> CallHex {
+    struct Digits([u8; 32], usize);
+
+    impl fmt::Write for Digits {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let free = self.0.get_mut(self.1..self.1 + text.len()).ok_or(fmt::Error)?;
+            free.copy_from_slice(text.as_bytes());
+            self.1 += text.len();
+            Ok(())
+        }
+    }
+
+    let mut digits = Digits([b'0'; 32], 0);
+    let written = write!(digits, "{id}");
+    debug_assert!(written.is_ok(), "a call id has 32 digits");
+    CallHex(hexdigits::decode(&digits.0).unwrap_or_default())
+}

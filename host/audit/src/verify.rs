@@ -1,0 +1,432 @@
+//! Proves a log's directory from the outside: every byte that counts is computed again.
+
+mod facts;
+mod tiles;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use alknet_core::PublicKey;
+use tokio::time::Instant;
+
+use crate::archive::{self, Piece};
+use crate::checkpoint::Checkpoint;
+use crate::layout::{Bundle, Layout};
+use crate::merkle::{Frontier, Hash, TILE_WIDTH};
+use crate::note::NoteError;
+use crate::record::{Record, RecordFault};
+use crate::sources::{self, Kept};
+
+use facts::Facts;
+use tiles::TilesOnDisk;
+
+/// What a log is held against.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    /// The key that must have signed the checkpoint. Without it no signature is checked.
+    pub key: Option<PublicKey>,
+    /// A checkpoint kept elsewhere, as a signed note: the log must still begin with what it covers.
+    pub checkpoint: Option<String>,
+}
+
+/// What was proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// The log's name, from its checkpoint.
+    pub origin: String,
+    /// Whether the checkpoint's signature was checked.
+    pub signature: SignatureState,
+    /// Records in the log.
+    pub records: u64,
+    /// Records that the checkpoint covers. Those behind it are whole, but nobody has signed them: normal while
+    /// a host writes the log, or after it was killed.
+    pub covered: u64,
+    /// The root of the tree over all records.
+    pub root: Hash,
+    /// Bytes of all records with their framing.
+    pub bytes: u64,
+    /// Bytes of a record that is not whole, behind all others: normal after a crash.
+    pub torn_bytes: u64,
+    /// Calls that were admitted.
+    pub admitted: u64,
+    /// Calls that were refused.
+    pub refused: u64,
+    /// Calls that ended.
+    pub finished: u64,
+    /// Admitted calls whose end was not recorded, because the host was killed or they still run.
+    pub unfinished: u64,
+    /// Sources that were checked against their digests.
+    pub sources: u64,
+    /// The times of the first and the last record, in microseconds since the Unix epoch.
+    pub times: Option<(u64, u64)>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What is known of the checkpoint's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureState {
+    /// It is by the key given.
+    Valid,
+    /// No key was given.
+    Unchecked,
+}
+
+/// Which checkpoint an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one in the log's directory.
+    Published,
+    /// The one given in [`VerifyOptions`].
+    Given,
+}
+
+/// The first thing found wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// There is no checkpoint.
+    #[error("there is no checkpoint in {dir}")]
+    CheckpointMissing {
+        /// The log's directory.
+        dir: PathBuf,
+    },
+    /// A checkpoint is malformed, by another key, or forged.
+    #[error("the {which} checkpoint does not count: {fault}")]
+    Checkpoint {
+        /// Which checkpoint.
+        which: Which,
+        /// Why not.
+        fault: NoteError,
+    },
+    /// The given checkpoint is of another log.
+    #[error("the given checkpoint is of the log {found}, not of {expected}")]
+    OtherLog {
+        /// The origin in the given checkpoint.
+        found: String,
+        /// The origin in the published one.
+        expected: String,
+    },
+    /// Records that a checkpoint covers are gone.
+    #[error("the {which} checkpoint covers {covered} records, but only {found} are there")]
+    Truncated {
+        /// Which checkpoint.
+        which: Which,
+        /// Records it covers.
+        covered: u64,
+        /// Records found.
+        found: u64,
+    },
+    /// The records are not those that a checkpoint covers: the log was rewritten, or is a fork.
+    #[error("the {which} checkpoint says that {size} records have the root {expected}, but they have {found}")]
+    OtherTree {
+        /// Which checkpoint.
+        which: Which,
+        /// Records it covers.
+        size: u64,
+        /// The root it names.
+        expected: Hash,
+        /// The root of the records found.
+        found: Hash,
+    },
+    /// A record is no record.
+    #[error("record {index}: {fault}")]
+    Record {
+        /// The record's index.
+        index: u64,
+        /// What is wrong with it.
+        fault: RecordFault,
+    },
+    /// A bundle does not hold exactly 256 records.
+    #[error("{path} holds {records} records and {trailing} other bytes, not 256 records")]
+    Bundle {
+        /// The bundle's file.
+        path: PathBuf,
+        /// Whole records in it.
+        records: usize,
+        /// Bytes behind them.
+        trailing: usize,
+    },
+    /// A record is not the one that its hash on disk is of: it was changed, moved or replaced, or the hash was.
+    #[error("record {index} is not the one whose hash is in {path}")]
+    Leaf {
+        /// The record's index.
+        index: u64,
+        /// The tile's file.
+        path: PathBuf,
+    },
+    /// A tile does not follow from the records.
+    #[error("{path} does not follow from the records")]
+    Tile {
+        /// The tile's file.
+        path: PathBuf,
+    },
+    /// A tile that the checkpoint's tree has is not there.
+    #[error("{path} is missing")]
+    TileMissing {
+        /// The tile's file.
+        path: PathBuf,
+    },
+    /// A tile stands behind the log's end: records were cut off.
+    #[error("{path} stands behind the end of the log, which has {records} records")]
+    BehindTheEnd {
+        /// The tile's file.
+        path: PathBuf,
+        /// Records found.
+        records: u64,
+    },
+    /// A file is no tile of any tree.
+    #[error("{path} does not belong to a log")]
+    Stray {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A record is older than the one before.
+    #[error("record {index} is older than the one before")]
+    TimeWentBack {
+        /// The record's index.
+        index: u64,
+    },
+    /// A call is admitted that already runs.
+    #[error("record {index} admits a call that already runs")]
+    AdmittedTwice {
+        /// The record's index.
+        index: u64,
+    },
+    /// A call ends that was not admitted, or that already ended.
+    #[error("record {index} ends a call that does not run")]
+    NotAdmitted {
+        /// The record's index.
+        index: u64,
+    },
+    /// An event is of a session that was never opened.
+    #[error("record {index} is of a session that was not opened")]
+    UnknownSession {
+        /// The record's index.
+        index: u64,
+    },
+    /// A registered source is not kept.
+    #[error("the source {digest} of record {index} is missing")]
+    SourceMissing {
+        /// The registration's index.
+        index: u64,
+        /// The source's SHA-256.
+        digest: Hash,
+    },
+    /// A kept source is not the registered one.
+    #[error("{path} is not the source that record {index} names")]
+    SourceChanged {
+        /// The registration's index.
+        index: u64,
+        /// The source's file.
+        path: PathBuf,
+    },
+}
+
+/// Verifies the log in a directory; needs no lock and changes nothing, so a host may go on writing.
+///
+/// # Errors
+/// [`VerifyError`]: the first thing found wrong.
+pub fn verify(dir: &Path, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
+    let start = Instant::now();
+    let layout = Layout::new(dir);
+    // Listed before anything else is read: what is there now, the entries read later must account for.
+    let tiles = TilesOnDisk::list(&layout)?;
+    let (published, given) = checkpoints(&layout, options)?;
+    let mut run = Run {
+        layout: &layout,
+        tiles,
+        published: &published,
+        given: given.as_ref(),
+        frontier: Frontier::default(),
+        facts: Facts::default(),
+        bytes: 0,
+        torn_bytes: 0,
+    };
+    run.to_the_end()?;
+    let records = run.frontier.size();
+    run.tiles.finish(&layout, &run.frontier)?;
+    let sources = check_sources(&layout, &run.facts)?;
+    Ok(VerifyReport {
+        signature: options.key.map_or(SignatureState::Unchecked, |_| SignatureState::Valid),
+        records,
+        covered: published.size,
+        root: run.frontier.root(),
+        bytes: run.bytes,
+        torn_bytes: run.torn_bytes,
+        admitted: run.facts.admitted,
+        refused: run.facts.refused,
+        finished: run.facts.finished,
+        unfinished: run.facts.unfinished(),
+        sources,
+        times: run.facts.times,
+        elapsed: start.elapsed(),
+        origin: published.origin,
+    })
+}
+
+fn checkpoints(
+    layout: &Layout,
+    options: &VerifyOptions,
+) -> Result<(Checkpoint, Option<Checkpoint>), VerifyError> {
+    let open = |which: Which, text: &str| {
+        let opened = match &options.key {
+            Some(key) => Checkpoint::open(text, key),
+            None => Checkpoint::open_unchecked(text),
+        };
+        opened.map_err(|fault| VerifyError::Checkpoint { which, fault })
+    };
+    let path = layout.checkpoint();
+    let bytes = archive::read_if_there(&path).map_err(at(&path))?;
+    let bytes = bytes.ok_or_else(|| VerifyError::CheckpointMissing { dir: layout.dir().to_owned() })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| VerifyError::Checkpoint { which: Which::Published, fault: NoteError::Malformed })?;
+    let published = open(Which::Published, &text)?;
+    let given = options.checkpoint.as_deref().map(|text| open(Which::Given, text)).transpose()?;
+    match given {
+        Some(given) if given.origin != published.origin => {
+            Err(VerifyError::OtherLog { found: given.origin, expected: published.origin })
+        }
+        given => Ok((published, given)),
+    }
+}
+
+/// One pass over all entries.
+struct Run<'a> {
+    layout: &'a Layout,
+    tiles: TilesOnDisk,
+    published: &'a Checkpoint,
+    given: Option<&'a Checkpoint>,
+    frontier: Frontier,
+    facts: Facts,
+    bytes: u64,
+    torn_bytes: u64,
+}
+
+impl Run<'_> {
+    fn to_the_end(&mut self) -> Result<(), VerifyError> {
+        self.check_roots()?;
+        let mut scratch = Vec::new();
+        loop {
+            let index = self.frontier.size() / 256;
+            let path = self.layout.entries(index);
+            let piece = archive::read_piece(self.layout, index).map_err(at(&path))?;
+            let bundle = piece.bundle();
+            if matches!(piece, Piece::Full(_)) {
+                check_full(bundle, &path)?;
+            }
+            for bytes in bundle.records() {
+                let index = self.frontier.size();
+                let record = Record::parse(bytes, &mut scratch)
+                    .map_err(|fault| VerifyError::Record { index, fault })?;
+                self.facts.note(index, &record)?;
+                self.frontier.push(Hash::of_leaf(bytes));
+                self.check_roots()?;
+            }
+            self.bytes += count(bundle.whole_bytes());
+            self.tiles.check_bundle(self.layout, index, bundle, &self.frontier)?;
+            if bundle.entries.len() == TILE_WIDTH {
+                for tile in self.frontier.full_tiles() {
+                    let required = tile.index < crate::shared::place(self.published.size, tile.level);
+                    self.tiles.check_tile(self.layout, &tile, required)?;
+                }
+                self.frontier.carry();
+            }
+            if matches!(piece, Piece::Tail(_)) {
+                self.torn_bytes = count(bundle.torn_bytes());
+                return self.check_sizes();
+            }
+        }
+    }
+
+    fn check_roots(&self) -> Result<(), VerifyError> {
+        self.each_checkpoint(|which, checkpoint| {
+            let (size, expected) = (checkpoint.size, checkpoint.root);
+            if size != self.frontier.size() {
+                return Ok(());
+            }
+            let found = self.frontier.root();
+            if found == expected {
+                return Ok(());
+            }
+            // A record that differs from its hash on disk is named; otherwise the whole tree is another.
+            if let Some((index, path)) = self.tiles.first_other_leaf(self.layout, &self.frontier) {
+                return Err(VerifyError::Leaf { index, path });
+            }
+            Err(VerifyError::OtherTree { which, size, expected, found })
+        })
+    }
+
+    fn check_sizes(&self) -> Result<(), VerifyError> {
+        let found = self.frontier.size();
+        self.each_checkpoint(|which, checkpoint| {
+            let covered = checkpoint.size;
+            if found < covered { Err(VerifyError::Truncated { which, covered, found }) } else { Ok(()) }
+        })
+    }
+
+    fn each_checkpoint(
+        &self,
+        check: impl Fn(Which, &Checkpoint) -> Result<(), VerifyError>,
+    ) -> Result<(), VerifyError> {
+        check(Which::Published, self.published)?;
+        self.given.map_or(Ok(()), |given| check(Which::Given, given))
+    }
+}
+
+fn check_full(bundle: &Bundle, path: &Path) -> Result<(), VerifyError> {
+    let (records, trailing) = (bundle.entries.len(), bundle.torn_bytes());
+    if records == TILE_WIDTH && trailing == 0 {
+        return Ok(());
+    }
+    Err(VerifyError::Bundle { path: path.to_owned(), records, trailing })
+}
+
+/// Checks every source once, and answers how many there are.
+fn check_sources(layout: &Layout, facts: &Facts) -> Result<u64, VerifyError> {
+    for (digest, &index) in &facts.sources {
+        let path = sources::path(layout, digest);
+        match sources::load(layout, digest).map_err(at(&path))? {
+            Kept::Text(_) => {}
+            Kept::Missing => return Err(VerifyError::SourceMissing { index, digest: *digest }),
+            Kept::Changed => return Err(VerifyError::SourceChanged { index, path }),
+        }
+    }
+    Ok(count(facts.sources.len()))
+}
+
+fn count(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
+}
+
+/// Names the path in an I/O error.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> VerifyError {
+    move |source| VerifyError::Io { path: path.to_owned(), source }
+}
+
+/// A file's content; `None` when it is gone, as partial tiles of a live log go.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, VerifyError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at(path)(error)),
+    }
+}
+
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Published => "published",
+            Self::Given => "given",
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of the call protocol through its public interface.
+
+mod authority;
+mod link;
+mod support;

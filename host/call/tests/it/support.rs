@@ -1,0 +1,165 @@
+//! Fixtures: authorities, registrations, an audit sink that remembers, in-memory connections.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use alknet_call::{
+    AccessControl, AuditSink, AuditUnavailable, Authority, CallFacts, Composition, Decision, Dispatcher, Handler,
+    Limits, NoAudit, OpName, OperationKind, OperationSpec, Outcome, Reach, Recorded, Registration, Registry,
+    handler_fn,
+};
+use alknet_core::{
+    AuthToken, BidiSource, Connection, Fingerprint, Grants, Identity, IdentityId, IdentityProvider, RecvStream,
+    Scope, SendStream, StreamError, SystemClock,
+};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::io::DuplexStream;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
+
+pub(crate) fn name(text: &str) -> OpName {
+    OpName::parse(text).unwrap()
+}
+
+pub(crate) fn grants(scopes: &[&str]) -> Grants {
+    Grants::from_scopes(scopes.iter().map(|scope| Scope::parse(scope).unwrap()))
+}
+
+pub(crate) fn identity(id: &str, scopes: &[&str]) -> Identity {
+    Identity::new(IdentityId::parse(id).unwrap(), grants(scopes))
+}
+
+pub(crate) fn composition(scopes: &[&str], env: &[&str]) -> Composition {
+    let authority = Authority::new(IdentityId::parse("composer").unwrap(), grants(scopes));
+    Composition::new(authority, Reach::of(env.iter().map(|n| name(n))))
+}
+
+pub(crate) fn spec(op: &str) -> OperationSpec {
+    OperationSpec::new(name(op), OperationKind::Query)
+}
+
+pub(crate) fn requiring(op: &str, scope: &str) -> OperationSpec {
+    spec(op).access(AccessControl::scope(Scope::parse(scope).unwrap()))
+}
+
+/// Answers its input.
+pub(crate) fn echo() -> impl Handler {
+    handler_fn(|input, _| async move { Ok(input) })
+}
+
+/// Answers a constant.
+pub(crate) fn constant(text: &'static str) -> impl Handler {
+    handler_fn(move |_, _| async move { Ok(json!(text)) })
+}
+
+/// Composes `input.op` with `input.input`.
+pub(crate) fn compose_named() -> impl Handler {
+    handler_fn(|input: Value, scope| async move {
+        let op = input["op"].as_str().unwrap_or_default().to_owned();
+        scope.invoke(&op, input["input"].clone()).await
+    })
+}
+
+pub(crate) fn dispatcher(registrations: Vec<Registration>) -> Dispatcher {
+    dispatcher_with(registrations, Arc::new(NoAudit), Limits::default())
+}
+
+pub(crate) fn dispatcher_with(
+    registrations: Vec<Registration>,
+    audit: Arc<dyn AuditSink>,
+    limits: Limits,
+) -> Dispatcher {
+    let registry = Registry::builder().register_all(registrations).unwrap();
+    let registry = alknet_call::with_discovery(registry).unwrap().build();
+    Dispatcher::new(registry, audit, limits, Arc::new(SystemClock))
+}
+
+/// Remembers every record as a line; can be told to fail.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryAudit {
+    lines: Mutex<Vec<String>>,
+    pub(crate) fail_decisions: std::sync::atomic::AtomicBool,
+}
+
+impl MemoryAudit {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+}
+
+impl AuditSink for MemoryAudit {
+    fn decided(&self, call: &CallFacts<'_>, decision: &Decision<'_>) -> Recorded {
+        if self.fail_decisions.load(std::sync::atomic::Ordering::SeqCst) {
+            return Recorded::Failed(AuditUnavailable);
+        }
+        let authority = call.authority.map_or("-", IdentityId::as_str);
+        let said = match decision {
+            Decision::Admitted { .. } => "admitted".to_owned(),
+            Decision::Refused { reason, code } => format!("refused {reason} {code}"),
+        };
+        self.lines.lock().unwrap().push(format!("{} {authority} {said}", call.operation));
+        Recorded::Done
+    }
+
+    fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded {
+        let code = outcome.result.map_or_else(ToString::to_string, |_| "OK".to_owned());
+        self.lines.lock().unwrap().push(format!("{} finished {code}", call.operation));
+        Recorded::Done
+    }
+}
+
+/// Tokens `alice` (scope admin) and `bob` (no scope) are identities.
+pub(crate) struct Tokens;
+
+impl IdentityProvider for Tokens {
+    fn resolve_from_fingerprint(&self, _: &Fingerprint) -> Option<Identity> {
+        None
+    }
+    fn resolve_from_token(&self, token: &AuthToken) -> Option<Identity> {
+        match token.as_bytes() {
+            b"alice" => Some(identity("alice", &["admin"])),
+            b"bob" => Some(identity("bob", &[])),
+            _ => None,
+        }
+    }
+}
+
+struct Pipe {
+    incoming: AsyncMutex<mpsc::Receiver<DuplexStream>>,
+    outgoing: mpsc::Sender<DuplexStream>,
+}
+
+/// Two ends of a connection with many streams, in memory.
+pub(crate) fn pipe() -> (Connection, Connection) {
+    let (to_b, at_b) = mpsc::channel(16);
+    let (to_a, at_a) = mpsc::channel(16);
+    let end = |incoming, outgoing| {
+        let source = Pipe { incoming: AsyncMutex::new(incoming), outgoing };
+        Connection::new(source, b"alknet/call".to_vec())
+    };
+    (end(at_a, to_b), end(at_b, to_a))
+}
+
+/// A raw stream to a peer behind [`pipe`], for speaking bytes to it.
+pub(crate) fn halves(stream: DuplexStream) -> (SendStream, RecvStream) {
+    let (recv, send) = tokio::io::split(stream);
+    (SendStream::new(send.compat_write()), RecvStream::new(recv.compat()))
+}
+
+#[async_trait]
+impl BidiSource for Pipe {
+    async fn accept_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
+        let stream = self.incoming.lock().await.recv().await;
+        stream.map(halves).ok_or(StreamError::ConnectionClosed)
+    }
+    async fn open_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        self.outgoing.send(theirs).await.map_err(|_| StreamError::ConnectionClosed)?;
+        Ok(halves(ours))
+    }
+    fn remote_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+    fn close(&self, _: u32, _: &str) {}
+}

@@ -1,0 +1,92 @@
+//! `session run`: one script, many operations, one round trip.
+
+use alknet_call::CallError;
+use serde_json::{Map, Value, json};
+
+use super::register::{Language, source_error};
+use super::{Context, session_id, view};
+use crate::args::RunArgs;
+use crate::connect::with_host;
+use crate::failure::{CommandError, CommandResult};
+use crate::input::{InputSource, read_text};
+use crate::output::{Diagnostic, render_diagnostics};
+
+pub(super) async fn run(args: &RunArgs, context: &Context) -> CommandResult {
+    let language = Language::of(&args.file)?;
+    let source = read_text(&args.file)?;
+    let mut request = Map::new();
+    request.insert("language".to_owned(), json!(language.name()));
+    request.insert("source".to_owned(), json!(source));
+    request.insert("input".to_owned(), InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?);
+    if let Some(env) = &args.env {
+        request.insert("env".to_owned(), json!(env));
+    }
+    let file = args.file.display().to_string();
+    let answer = with_host(&args.client, context, async |host| {
+        request.insert("session".to_owned(), json!(session_id(&args.session, host)?));
+        let answer = host.call("session/run", &Value::Object(request)).await;
+        answer.map_err(|error| explain(error, &file, &source))
+    })
+    .await?;
+    let output = context.output;
+    if output.is_json() {
+        return output.json(&answer);
+    }
+    let account = view::ran(&answer, output.style());
+    if !account.is_empty() {
+        output.note(&account);
+    }
+    output.value(answer.get("output").unwrap_or(&Value::Null))
+}
+
+/// An error that has a place in the script is shown there.
+fn explain(error: CallError, file: &str, source: &str) -> CommandError {
+    let at = error.details().and_then(|details| details.get("at"));
+    let Some(place) = at.and_then(|at| Place::deserialize_from(at)) else { return source_error(error, file, source) };
+    let logs = error.details().and_then(|details| details.get("logs")).and_then(Value::as_array).cloned();
+    let Place { line, column } = place;
+    let diagnostic = Diagnostic { message: format!("{}: {}", error.code(), error.message()), line, column };
+    let mut rendered = render_diagnostics(file, source, &[diagnostic]);
+    for line in logs.iter().flatten().filter_map(Value::as_str) {
+        rendered.push_str("\n  log: ");
+        rendered.push_str(line);
+    }
+    CommandError::from(error).rendered(rendered)
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    fn deserialize_from(value: &Value) -> Option<Self> {
+        serde_json::from_value(value.clone()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thrown_error_is_shown_where_it_was_thrown() {
+        let details = json!({"error": "TypeError", "at": {"line": 2, "column": 3}, "stack": [], "logs": ["almost"]});
+        let error = CallError::internal("uncaught TypeError: no").with_details(details);
+        let text = explain(error, "s.ts", "a\n  b()\n").to_text();
+        let expected = "\
+s.ts:2:3: error: INTERNAL: uncaught TypeError: no
+   |
+ 2 |   b()
+   |   ^
+  log: almost";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn other_errors_stay_as_they_are() {
+        let text = explain(CallError::timeout(), "s.ts", "").to_text();
+        assert_eq!(text, "error: TIMEOUT: the deadline passed");
+    }
+}

@@ -1,0 +1,123 @@
+//! Nobody is taken for the holder of a key that they do not hold.
+
+use alknet_core::*;
+use alknet_net::*;
+
+use crate::hostile::{self, Impostor};
+use crate::support::*;
+
+fn as_alice(signs_with: u8, raw: bool) -> Impostor {
+    Impostor {
+        shows: key(ALICE).public(),
+        signs_with: key(signs_with),
+        raw,
+    }
+}
+
+/// How a hostile client's connection ends; the code is the QUIC transport error code.
+async fn refusal(impostor: Impostor) -> u64 {
+    let served = serve().await;
+    let addr = served.endpoint.quic_addr().unwrap();
+    // A TLS 1.3 client is done before the server has judged it, so both ends of the dial are looked at.
+    let ended = match hostile::dial(impostor, addr, COMMANDS).await {
+        Ok(connection) => connection.closed().await,
+        Err(error) => error,
+    };
+    match ended {
+        quinn::ConnectionError::ConnectionClosed(frame) => frame.error_code.into(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_the_key_it_shows_is_welcome() {
+    let served = serve().await;
+    let addr = served.endpoint.quic_addr().unwrap();
+    let connection = hostile::dial(as_alice(ALICE, true), addr, COMMANDS)
+        .await
+        .unwrap();
+    let (mut send, mut recv) = connection.open_bi().await.unwrap();
+    send.write_all(b"whoami").await.unwrap();
+    send.finish().unwrap();
+    let reply = recv.read_to_end(1000).await.unwrap();
+    assert!(reply.starts_with(b"alice, "));
+}
+
+#[tokio::test]
+async fn a_client_that_shows_the_key_of_another_is_refused() {
+    const DECRYPT_ERROR: u64 = 0x100 + 51;
+    assert_eq!(refusal(as_alice(MALLORY, true)).await, DECRYPT_ERROR);
+}
+
+#[tokio::test]
+async fn a_key_that_is_labelled_as_a_certificate_is_refused() {
+    const HANDSHAKE_FAILURE: u64 = 0x100 + 40;
+    const UNSUPPORTED_CERTIFICATE: u64 = 0x100 + 43;
+    for signs_with in [MALLORY, ALICE] {
+        let code = refusal(as_alice(signs_with, false)).await;
+        assert!(
+            [HANDSHAKE_FAILURE, UNSUPPORTED_CERTIFICATE].contains(&code),
+            "{code:#x}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_another_key_than_the_pinned_one_is_refused() {
+    let served = serve().await;
+    let addr = served.endpoint.quic_addr().unwrap();
+    let error = Dialer::new(Some(key(ALICE)))
+        .dial_quic(addr, &fingerprint(MALLORY), COMMANDS)
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(&fingerprint(MALLORY).to_string()), "{text}");
+    assert!(text.contains(&fingerprint(SERVER).to_string()), "{text}");
+    let DialError::WrongServerKey { expected, shown } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(
+        (expected, shown),
+        (fingerprint(MALLORY), Some(fingerprint(SERVER)))
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_hold_the_pinned_key_is_refused() {
+    let forms = [(MALLORY, true), (MALLORY, false), (ALICE, false)];
+    for (signs_with, raw) in forms {
+        let server = hostile::server(as_alice(signs_with, raw), COMMANDS);
+        let addr = server.local_addr().unwrap();
+        let (dialer, pin) = (Dialer::new(None), fingerprint(ALICE));
+        let accept = async { server.accept().await.unwrap().await };
+        let (dialed, _) = tokio::join!(dialer.dial_quic(addr, &pin, COMMANDS), accept);
+        assert!(
+            matches!(&dialed, Err(DialError::Transport(_))),
+            "{signs_with} {raw} {dialed:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_cannot_be_pinned() {
+    let served = serve().await;
+    let pin = Fingerprint::Sha256([0; 32]);
+    let addr = served.endpoint.quic_addr().unwrap();
+    let error = Dialer::new(None)
+        .dial_quic(addr, &pin, COMMANDS)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DialError::UnsupportedPin(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dialer = Dialer::with_limits(None, impatient());
+    let addr = silent.local_addr().unwrap();
+    let error = dialer
+        .dial_quic(addr, &fingerprint(SERVER), COMMANDS)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DialError::Timeout { .. }), "{error:?}");
+}

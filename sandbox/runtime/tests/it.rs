@@ -1,0 +1,25 @@
+//! The sandbox from outside: tables of tools, and what each must come to.
+
+#[path = "it/support.rs"]
+mod support;
+
+#[path = "it/cache.rs"]
+mod cache;
+#[path = "it/calls.rs"]
+mod calls;
+#[path = "it/cancel.rs"]
+mod cancel;
+#[path = "it/concurrency.rs"]
+mod concurrency;
+#[path = "it/env.rs"]
+mod env;
+#[path = "it/errors.rs"]
+mod errors;
+#[path = "it/hostile.rs"]
+mod hostile;
+#[path = "it/isolation.rs"]
+mod isolation;
+#[path = "it/limits.rs"]
+mod limits;
+#[path = "it/logs.rs"]
+mod logs;
