@@ -1,5 +1,7 @@
 //! Keyed digests of inputs and outputs: equal values can be matched by who holds the key, and by nobody else.
 
+use std::fmt;
+
 use alknet_core::Ed25519SecretKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
@@ -19,13 +21,16 @@ pub(crate) struct Digester(Hmac<Sha256>);
 
 /// The digest key that belongs to a signing key: HMAC-SHA-256 over a fixed label, keyed with the seed.
 #[must_use]
-pub fn derive_digest_key(key: &Ed25519SecretKey) -> [u8; 32] {
+pub(crate) fn derive_digest_key(key: &Ed25519SecretKey) -> [u8; 32] {
     Digester::new(&key.to_bytes()).0.chain_update(LABEL).finalize().into_bytes().into()
 }
 
 impl Digester {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
-        Self(Hmac::new(key.into()))
+        // HMAC pads a shorter key to the block with zeros (RFC 2104 §2).
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(key);
+        Self(Hmac::new(&block.into()))
     }
 
     /// HMAC-SHA-256 over the canonical form (RFC 8785) of a value.
@@ -33,6 +38,12 @@ impl Digester {
         let mut stream = Stream { mac: self.0.clone(), chunk: [0; CHUNK], filled: 0 };
         canonical::write_value(value, &mut stream);
         Hash(stream.finish().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Digester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digester([REDACTED])")
     }
 }
 
@@ -79,8 +90,8 @@ mod tests {
         let long = "x".repeat(2000);
         for value in [json!({"b": 1.0, "a": [null, "é"]}), json!(long), json!([long, 1, long]), json!(null)] {
             let canonical = serde_json_canonicalizer::to_vec(&value).unwrap();
-            let expected = Hmac::<Sha256>::new(&key.into()).chain_update(canonical).finalize().into_bytes();
-            assert_eq!(Digester::new(&key).digest(&value), Hash(expected.into()));
+            let expected = Hmac::<Sha256>::new_from_slice(&key).unwrap().chain_update(canonical).finalize();
+            assert_eq!(Digester::new(&key).digest(&value), Hash(expected.into_bytes().into()));
         }
     }
 

@@ -37,7 +37,12 @@ impl Client {
         let link = Link::new(connection, AuthContext::default(), dispatcher, identities);
         let (drain, driver) = (Drain::new(), TaskTracker::new());
         let (driven, signal) = (link.clone(), drain.signal());
-        driver.spawn(async move { driven.run(signal).await });
+        driver.spawn(async move {
+            if let Err(error) = driven.run(signal).await {
+                tracing::warn!(%error, "the host misbehaved");
+            }
+            driven.connection().close(0, "done");
+        });
         Self { link, drain, driver }
     }
 
@@ -67,7 +72,6 @@ impl Client {
         self.drain.start();
         self.driver.close();
         self.driver.wait().await;
-        self.link.connection().close(0, "done");
     }
 }
 

@@ -9,10 +9,12 @@ mod serving;
 mod stream;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use alknet_core::{AuthContext, AuthToken, Connection, DrainSignal, Identity, IdentityProvider, StreamError};
+use alknet_core::{
+    AuthContext, AuthToken, Connection, DrainSignal, HandlerError, Identity, IdentityProvider, StreamError,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,12 +38,20 @@ struct Inner {
     pending: Pending,
     outgoing: Outgoing,
     failed_tokens: AtomicU32,
+    misconduct: OnceLock<Misconduct>,
     /// Ends the readers and, through them, the writers.
     stop: CancellationToken,
     /// Calls of the peer that run.
     calls: TaskTracker,
     /// Readers and writers of streams.
     streams: TaskTracker,
+}
+
+/// What a peer did that ended the link.
+#[derive(Debug, Clone, Copy)]
+enum Misconduct {
+    GuessedTokens,
+    RepeatedIds,
 }
 
 impl Link {
@@ -63,6 +73,7 @@ impl Link {
             dispatcher,
             identities,
             failed_tokens: AtomicU32::new(0),
+            misconduct: OnceLock::new(),
             stop: CancellationToken::new(),
             calls: TaskTracker::new(),
             streams: TaskTracker::new(),
@@ -70,10 +81,14 @@ impl Link {
     }
 
     /// Serves the connection until the peer leaves, or until draining has finished: then calls that are running
-    /// get their answers, new ones are refused. When this returns, nothing of the link runs any more.
+    /// get their answers, new ones are refused. When this returns, nothing of the link runs any more; whoever
+    /// drives it closes the connection.
     ///
     /// Dropping the future cancels everything at once.
-    pub async fn run(&self, drain: DrainSignal) {
+    ///
+    /// # Errors
+    /// [`HandlerError`] when the peer's misconduct ended the link.
+    pub async fn run(&self, drain: DrainSignal) -> Result<(), HandlerError> {
         let _cancel_on_drop = CancelAll(self);
         let accepting = self.accept();
         tokio::select! {
@@ -95,6 +110,11 @@ impl Link {
         self.0.streams.close();
         self.0.streams.wait().await;
         self.0.pending.fail_all();
+        match self.0.misconduct.get() {
+            None => Ok(()),
+            Some(Misconduct::GuessedTokens) => Err(HandlerError::AuthRequired),
+            Some(Misconduct::RepeatedIds) => Err(HandlerError::Internal("repeated ids of live calls".into())),
+        }
     }
 
     /// Asks the link to end; [`Link::run`] returns soon after.
@@ -106,6 +126,12 @@ impl Link {
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.0.connection
+    }
+
+    fn end(&self, misconduct: Misconduct) {
+        // The first reason stays.
+        drop(self.0.misconduct.set(misconduct));
+        self.stop();
     }
 
     async fn accept(&self) {
@@ -149,7 +175,7 @@ impl Link {
         let failed = self.0.failed_tokens.fetch_add(1, Ordering::Relaxed) + 1;
         if failed > self.limits().auth_attempts_max {
             tracing::warn!(failed, "too many unknown tokens, closing the connection");
-            self.stop();
+            self.end(Misconduct::GuessedTokens);
         }
         self.connection_identity()
     }

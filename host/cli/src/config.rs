@@ -111,14 +111,21 @@ impl Config {
     /// # Errors
     /// [`LoadError`] naming the file, and for a bad content also line, column and key.
     pub(crate) fn load(file: &Path) -> Result<Self, LoadError> {
+        Ok(Self::parse(file, Self::read(file)?)?)
+    }
+
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// [`LoadError`], but not [`LoadError::Content`].
+    pub(crate) fn read(file: &Path) -> Result<String, LoadError> {
         let failed = |source| LoadError::Read { file: file.to_owned(), source };
         let size = std::fs::metadata(file).map_err(failed)?.len();
         if size > FILE_BYTES_MAX {
             return Err(LoadError::TooLarge { file: file.to_owned() });
         }
         let bytes = std::fs::read(file).map_err(failed)?;
-        let text = String::from_utf8(bytes).map_err(|_| LoadError::NotText { file: file.to_owned() })?;
-        Ok(Self::parse(file, text)?)
+        String::from_utf8(bytes).map_err(|_| LoadError::NotText { file: file.to_owned() })
     }
 
     /// Checks the text of a configuration; relative paths in it are relative to the folder of `file`.
@@ -144,7 +151,7 @@ impl Config {
     }
 
     /// An error at a place of this configuration, for what is found out only when a host starts with it.
-    pub(crate) fn error_at(&self, path: &[Step], message: impl Into<String>) -> ConfigError {
+    pub(crate) fn error_at(&self, path: &[Step<'_>], message: impl Into<String>) -> ConfigError {
         error::Problem::new(error::place(&self.text, path), message).locate(&self.file, &self.text)
     }
 

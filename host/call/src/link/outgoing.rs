@@ -67,6 +67,9 @@ impl Link {
         let sender = self.outgoing_stream().await?;
         let (id, answer) = self.0.pending.begin(sender.stream)?;
         let mut waiting = Waiting { link: self, sender: &sender, id, sent: false };
+        if sender.is_over() {
+            return Err(undelivered());
+        }
         let path = format!("/{name}");
         let token = options.auth_token.as_ref().map(Secret::expose_secret);
         let frame = Encoder::request(&id.to_string(), &path, input, token)?;
@@ -82,7 +85,7 @@ impl Link {
 
     async fn outgoing_stream(&self) -> Result<FrameSender, CallError> {
         let mut current = self.0.outgoing.current.lock().await;
-        if let Some(sender) = current.as_ref().filter(|sender| !sender.is_closed()) {
+        if let Some(sender) = current.as_ref().filter(|sender| !sender.is_over()) {
             return Ok(sender.clone());
         }
         if self.0.stop.is_cancelled() {

@@ -1,6 +1,7 @@
 //! One stream: a reader that takes events in order, a writer that coalesces frames.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use alknet_core::{RecvStream, SendStream};
@@ -8,7 +9,7 @@ use futures_util::AsyncWriteExt as _;
 use futures_util::future::{AbortRegistration, Abortable};
 use tokio::sync::mpsc;
 
-use super::Link;
+use super::{Link, Misconduct};
 use super::serving::{StreamId, Turned};
 use crate::CallError;
 use crate::wire::{Encoder, Event, FrameReader, Request};
@@ -23,6 +24,8 @@ const BATCH_BYTES: usize = 64 << 10;
 pub(super) struct FrameSender {
     pub(super) stream: StreamId,
     frames: mpsc::Sender<Vec<u8>>,
+    /// The peer has finished the stream: no answer will come on it.
+    ended: Arc<AtomicBool>,
 }
 
 /// A [`FrameSender`] that does not keep the stream open.
@@ -30,17 +33,20 @@ pub(super) struct FrameSender {
 pub(super) struct WeakFrameSender {
     stream: StreamId,
     frames: mpsc::WeakSender<Vec<u8>>,
+    ended: Arc<AtomicBool>,
 }
 
 impl WeakFrameSender {
     pub(super) fn upgrade(&self) -> Option<FrameSender> {
-        Some(FrameSender { stream: self.stream, frames: self.frames.upgrade()? })
+        let ended = Arc::clone(&self.ended);
+        Some(FrameSender { stream: self.stream, frames: self.frames.upgrade()?, ended })
     }
 }
 
 impl FrameSender {
     pub(super) fn downgrade(&self) -> WeakFrameSender {
-        WeakFrameSender { stream: self.stream, frames: self.frames.downgrade() }
+        let ended = Arc::clone(&self.ended);
+        WeakFrameSender { stream: self.stream, frames: self.frames.downgrade(), ended }
     }
 
     /// Queues a frame; waits while the queue is full, which stalls only the call that answers.
@@ -55,8 +61,9 @@ impl FrameSender {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.frames.is_closed()
+    /// Whether a call sent now could not be answered.
+    pub(super) fn is_over(&self) -> bool {
+        self.frames.is_closed() || self.ended.load(Ordering::SeqCst)
     }
 }
 
@@ -66,7 +73,7 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
     let (frames, queue) = mpsc::channel(limits.write_queue_max);
-    let sender = FrameSender { stream, frames };
+    let sender = FrameSender { stream, frames, ended: Arc::default() };
     let body_max = match link.connection_identity() {
         Some(_) => limits.frame_bytes_max,
         None => limits.frame_bytes_anonymous_max,
@@ -107,6 +114,8 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
             }
         }
     }
+    // Before the waiting calls fail: a call begun later looks at the mark.
+    sender.ended.store(true, Ordering::SeqCst);
     link.0.outgoing.finished(sender.stream).await;
     link.0.pending.fail_stream(sender.stream);
 }
@@ -130,7 +139,7 @@ async fn begin(link: &Link, id: String, request: Result<Request, CallError>, sen
     let registration = match link.0.serving.begin(&id, sender.stream) {
         Ok(registration) => registration,
         Err(Turned::Duplicate) => return,
-        Err(Turned::Hostile) => return link.stop(),
+        Err(Turned::Hostile) => return link.end(Misconduct::RepeatedIds),
         Err(Turned::Refused(error)) => {
             // Waiting here is the backpressure on a peer that keeps asking beyond its share.
             let stop = link.0.stop.cancelled();

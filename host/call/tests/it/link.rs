@@ -7,7 +7,7 @@ use std::time::Duration;
 use alknet_call::{
     CallOptions, Client, Dispatcher, ErrorCode, Limits, Link, Registration, handler_fn,
 };
-use alknet_core::{AuthContext, Connection, Drain, Secret};
+use alknet_core::{AuthContext, Connection, Drain, HandlerError, Secret};
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -18,14 +18,18 @@ use crate::support::*;
 struct Served {
     link: Link,
     drain: Drain,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Result<(), HandlerError>>,
 }
 
 fn serve(connection: Connection, dispatcher: Dispatcher) -> Served {
     let link = Link::new(connection, AuthContext::default(), dispatcher, Arc::new(Tokens));
     let (drain, mut tasks) = (Drain::new(), JoinSet::new());
     let (running, signal) = (link.clone(), drain.signal());
-    tasks.spawn(async move { running.run(signal).await });
+    tasks.spawn(async move {
+        let ended = running.run(signal).await;
+        running.connection().close(0, "done");
+        ended
+    });
     Served { link, drain, tasks }
 }
 
@@ -71,7 +75,7 @@ async fn a_single_stream_carries_both_directions() {
     assert_eq!(server.link.call("t/echo", &json!(2), &CallOptions::default()).await.unwrap(), json!(2));
     client.close().await;
     let mut tasks = server.tasks;
-    tasks.join_next().await.unwrap().unwrap();
+    tasks.join_next().await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -100,7 +104,8 @@ async fn guessing_tokens_ends_the_connection() {
         answered += 1;
     }
     assert!(answered <= 6, "the connection closes after five unknown tokens, {answered} were answered");
-    server.tasks.join_next().await.unwrap().unwrap();
+    let ended = server.tasks.join_next().await.unwrap().unwrap();
+    assert!(matches!(ended, Err(HandlerError::AuthRequired)), "{ended:?}");
 }
 
 /// Flags when it is dropped without having finished.
@@ -241,7 +246,8 @@ async fn sixteen_duplicates_close_the_connection() {
         send.write_all(forever).await.unwrap();
     }
     send.flush().await.unwrap();
-    server.tasks.join_next().await.unwrap().unwrap();
+    let ended = server.tasks.join_next().await.unwrap().unwrap();
+    assert!(matches!(ended, Err(HandlerError::Internal(_))), "{ended:?}");
 }
 
 #[tokio::test]
@@ -274,7 +280,7 @@ async fn draining_answers_what_runs_and_refuses_the_rest() {
     };
     let (answer, ()) = tokio::join!(running, draining);
     assert_eq!(answer.unwrap(), json!("done"));
-    server.tasks.join_next().await.unwrap().unwrap();
+    server.tasks.join_next().await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]

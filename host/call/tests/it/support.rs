@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio_util::sync::CancellationToken;
 use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
 
 pub(crate) fn name(text: &str) -> OpName {
@@ -128,14 +129,16 @@ impl IdentityProvider for Tokens {
 struct Pipe {
     incoming: AsyncMutex<mpsc::Receiver<DuplexStream>>,
     outgoing: mpsc::Sender<DuplexStream>,
+    closed: CancellationToken,
 }
 
 /// Two ends of a connection with many streams, in memory.
 pub(crate) fn pipe() -> (Connection, Connection) {
     let (to_b, at_b) = mpsc::channel(16);
     let (to_a, at_a) = mpsc::channel(16);
+    let closed = CancellationToken::new();
     let end = |incoming, outgoing| {
-        let source = Pipe { incoming: AsyncMutex::new(incoming), outgoing };
+        let source = Pipe { incoming: AsyncMutex::new(incoming), outgoing, closed: closed.clone() };
         Connection::new(source, b"alknet/call".to_vec())
     };
     (end(at_a, to_b), end(at_b, to_a))
@@ -150,10 +153,16 @@ pub(crate) fn halves(stream: DuplexStream) -> (SendStream, RecvStream) {
 #[async_trait]
 impl BidiSource for Pipe {
     async fn accept_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
-        let stream = self.incoming.lock().await.recv().await;
-        stream.map(halves).ok_or(StreamError::ConnectionClosed)
+        let mut incoming = self.incoming.lock().await;
+        tokio::select! {
+            stream = incoming.recv() => stream.map(halves).ok_or(StreamError::ConnectionClosed),
+            () = self.closed.cancelled() => Err(StreamError::ConnectionClosed),
+        }
     }
     async fn open_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
+        if self.closed.is_cancelled() {
+            return Err(StreamError::ConnectionClosed);
+        }
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         self.outgoing.send(theirs).await.map_err(|_| StreamError::ConnectionClosed)?;
         Ok(halves(ours))
@@ -161,5 +170,7 @@ impl BidiSource for Pipe {
     fn remote_addr(&self) -> Option<SocketAddr> {
         None
     }
-    fn close(&self, _: u32, _: &str) {}
+    fn close(&self, _: u32, _: &str) {
+        self.closed.cancel();
+    }
 }

@@ -75,21 +75,27 @@ impl Problem {
 
 /// One step of a path through the configuration.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Step {
+pub(crate) enum Step<'a> {
     /// A key of a table.
-    Key(&'static str),
+    Key(&'a str),
     /// An entry of an array.
     Index(usize),
+    /// The entry of an array that is this text.
+    Text(&'a str),
 }
 
 /// The place of a value, or of the nearest table around it that is in the text.
-pub(super) fn place(text: &str, path: &[Step]) -> Range<usize> {
+pub(super) fn place(text: &str, path: &[Step<'_>]) -> Range<usize> {
     let document = DeValue::Table(parse(text));
     let (mut at, mut value) = (0..0, &document);
     for step in path {
         let next = match *step {
             Step::Key(key) => value.as_table().and_then(|table| table.get(key)),
             Step::Index(index) => value.as_array().and_then(|array| array.get(index)),
+            Step::Text(text) => {
+                let is_text = |entry: &&Spanned<DeValue<'_>>| entry.get_ref().as_str() == Some(text);
+                value.as_array().and_then(|array| array.iter().find(is_text))
+            }
         };
         let Some(next) = next else { break };
         (at, value) = (next.span(), next.get_ref());

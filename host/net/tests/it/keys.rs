@@ -18,9 +18,12 @@ fn as_alice(signs_with: u8, raw: bool) -> Impostor {
 async fn refusal(impostor: Impostor) -> u64 {
     let served = serve().await;
     let addr = served.endpoint.quic_addr().unwrap();
-    // A TLS 1.3 client is done before the server has judged it, so both ends of the dial are looked at.
+    // A TLS 1.3 client is done before the server has judged it, so the verdict may come after the dial.
     let ended = match hostile::dial(impostor, addr, COMMANDS).await {
-        Ok(connection) => connection.closed().await,
+        Ok(connection) => match whoami(&connection).await {
+            Some(reply) => panic!("taken for {reply}"),
+            None => connection.closed().await,
+        },
         Err(error) => error,
     };
     match ended {

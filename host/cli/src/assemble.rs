@@ -1,0 +1,240 @@
+//! A host, assembled from the other crates: log, sandbox, operations, identities, endpoint.
+//!
+//! Nothing here decides what a call may do. The order of a start is the order of what must not happen without
+//! the other: no listener without operations, no operation without a log.
+
+mod error;
+mod private;
+mod registry;
+mod reload;
+mod status;
+
+use std::fs::DirBuilder;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alknet_agent::Sessions;
+use alknet_audit::event::{ConfigLoaded, ConfigOutcome, Event, HostStarted};
+use alknet_audit::{AuditLog, Hash, Options};
+use alknet_call::{CallAdapter, Dispatcher};
+use alknet_core::{
+    Clock, ConfigIdentityProvider, Directory, Ed25519SecretKey, Fingerprint, HandlerRegistry, PublicKey,
+    SystemClock,
+};
+use alknet_net::{Endpoint, EndpointConfig, IrohConfig, QuicConfig, SharedRates};
+use alknet_sandbox::{Sandbox, SandboxConfig};
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Settings};
+use crate::project::Layout;
+
+pub(crate) use error::StartError;
+pub(crate) use reload::{ReloadError, Reloaded};
+
+/// A running host.
+pub(crate) struct Host {
+    endpoint: Endpoint,
+    log: AuditLog,
+    identities: Arc<ConfigIdentityProvider>,
+    rates: SharedRates,
+    sessions: Sessions,
+    config: Mutex<Config>,
+    /// Ends with the host.
+    _sweeper: JoinSet<()>,
+}
+
+/// Whose key a host runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// A host whose keys are worth stealing: no file root may show them.
+    Kept,
+    /// A host whose data folder goes with it.
+    Ephemeral,
+}
+
+/// What an assembly is made with.
+struct Parts<'a> {
+    config: &'a Config,
+    key: Ed25519SecretKey,
+    clock: Arc<dyn Clock>,
+}
+
+impl Host {
+    /// Starts a host. The data folder is made where it is missing; keys are not read from it.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing listens then.
+    pub(crate) async fn start(
+        config: &Config,
+        key: Ed25519SecretKey,
+        lifetime: Lifetime,
+    ) -> Result<Self, StartError> {
+        if lifetime == Lifetime::Kept {
+            private::check(config)?;
+        }
+        let parts = Parts { config, key, clock: Arc::new(SystemClock) };
+        // 1. The log: without it nothing may happen. Its lock keeps a second host out.
+        let log = parts.open_log().await?;
+        let hash = digest(config)?;
+        log.append_async(&Event::ConfigLoaded(ConfigLoaded { config: hash, outcome: ConfigOutcome::Accepted }))
+            .await?;
+        match Box::pin(parts.assemble(&log, hash)).await {
+            Ok(host) => Ok(host),
+            Err(error) => {
+                close(log).await.unwrap_or_else(|error| tracing::error!(%error, "the log was not closed in order"));
+                Err(error)
+            }
+        }
+    }
+
+    /// The address of direct QUIC.
+    pub(crate) fn quic_addr(&self) -> Option<SocketAddr> {
+        self.endpoint.quic_addr()
+    }
+
+    /// The addresses of iroh; empty without iroh.
+    pub(crate) fn iroh_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.iroh_addrs()
+    }
+
+    /// The host's public key.
+    pub(crate) fn public_key(&self) -> PublicKey {
+        self.endpoint.public_key()
+    }
+
+    /// The fingerprint that clients pin.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::from(&self.public_key())
+    }
+
+    /// The audit log.
+    pub(crate) fn log(&self) -> &AuditLog {
+        &self.log
+    }
+
+    /// Ends the host in order: calls may finish, sessions end, the log is closed with its last checkpoint.
+    ///
+    /// # Errors
+    /// [`StartError::Record`] when the end could not be recorded; the host is stopped all the same.
+    pub(crate) async fn shutdown(&self) -> Result<(), StartError> {
+        self.endpoint.shutdown().await;
+        let sessions = self.sessions.clone();
+        blocking(move || sessions.close_all()).await?;
+        close(self.log.clone()).await
+    }
+
+    /// Cuts a shutdown short: nothing is waited for any more.
+    pub(crate) fn shutdown_now(&self) {
+        self.endpoint.shutdown_now();
+    }
+
+    fn config(&self) -> std::sync::MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts<'_> {
+    fn settings(&self) -> &Settings {
+        &self.config.settings
+    }
+
+    async fn open_log(&self) -> Result<AuditLog, StartError> {
+        let layout = Layout::new(self.settings().data_dir.clone());
+        let mut options = Options::new(self.key.clone(), Arc::clone(&self.clock));
+        options.durability = self.settings().durability;
+        blocking(move || {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(layout.data_dir());
+            made.map_err(|source| StartError::DataDir { dir: layout.data_dir().to_owned(), source })?;
+            Ok(AuditLog::open(&layout.audit_dir(), options)?)
+        })
+        .await?
+    }
+
+    /// 2. What calls run on, 3. the operations, 4. who may call them, 5. the door.
+    async fn assemble(&self, log: &AuditLog, hash: Hash) -> Result<Host, StartError> {
+        let settings = self.settings();
+        let sandbox_config = SandboxConfig {
+            cache_dir: Some(Layout::new(settings.data_dir.clone()).cache_dir()),
+            instances_max: settings.instances_max,
+            ..SandboxConfig::default()
+        };
+        let sandbox = blocking(move || Sandbox::new(sandbox_config)).await??;
+        let (registry, sessions) = self.operations(log, sandbox)?;
+        let limits = settings.call_limits.clone();
+        let dispatcher = Dispatcher::new(registry, Arc::new(log.clone()), limits, Arc::clone(&self.clock));
+        let directory = Directory::new(self.config.access.policy.clone())?;
+        let identities = Arc::new(ConfigIdentityProvider::new(directory, Arc::clone(&self.clock)));
+        let rates = SharedRates::new(self.config.access.rates);
+        let adapter = CallAdapter::new(dispatcher, Arc::clone(&identities) as _);
+        let handlers = adapter.register(HandlerRegistry::builder())?.build();
+        // Before the first connection, so that every record of a call comes after it.
+        let key = Fingerprint::from(&self.key.public()).to_string();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key })).await?;
+        let endpoint = self.listen(handlers, &identities, &rates).await?;
+        let (log, config) = (log.clone(), Mutex::new(self.config.clone()));
+        let _sweeper = sweep(sessions.clone());
+        Ok(Host { endpoint, log, identities, rates, sessions, config, _sweeper })
+    }
+
+    async fn listen(
+        &self,
+        handlers: HandlerRegistry,
+        identities: &Arc<ConfigIdentityProvider>,
+        rates: &SharedRates,
+    ) -> Result<Endpoint, StartError> {
+        let settings = self.settings();
+        let mut endpoint = EndpointConfig::new(self.key.clone(), handlers, Arc::clone(identities) as _);
+        endpoint.quic = settings.quic.map(|listen| QuicConfig { listen });
+        let iroh = settings.iroh.clone();
+        endpoint.iroh = iroh.map(|iroh| IrohConfig { bind: iroh.bind, relay: iroh.relay });
+        endpoint.rates = rates.clone();
+        endpoint.limits = settings.net_limits;
+        endpoint.drain_timeout = settings.drain_timeout;
+        Endpoint::bind(endpoint).await.map_err(|error| error::listen(self.config, error))
+    }
+}
+
+/// Ends sessions whose time is over also when nobody calls.
+fn sweep(sessions: Sessions) -> JoinSet<()> {
+    let mut sweeper = JoinSet::new();
+    sweeper.spawn(async move {
+        let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let sessions = sessions.clone();
+            // The records of the ends may wait for the disk.
+            if blocking(move || sessions.sweep()).await.is_err() {
+                return;
+            }
+        }
+    });
+    sweeper
+}
+
+async fn close(log: AuditLog) -> Result<(), StartError> {
+    Ok(blocking(move || log.close()).await??)
+}
+
+/// Runs work that blocks on the disk or the processor beside the runtime.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StartError::Broken)
+}
+
+fn digest(config: &Config) -> Result<Hash, StartError> {
+    config.digest().parse().map_err(|_| StartError::Broken)
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

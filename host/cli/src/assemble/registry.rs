@@ -1,0 +1,112 @@
+//! The operations of a host.
+
+use std::sync::Arc;
+
+use alknet_agent::builtin::fs::{self, FsLimits, FsRootError, FsRoots};
+use alknet_agent::builtin::http::{self, HttpLimits, HttpSetupError};
+use alknet_agent::builtin::kv::{self, KvLimits, KvStore};
+use alknet_agent::builtin::time;
+use alknet_agent::{Sessions, SessionsConfig, SessionsError, audit_ops};
+use alknet_audit::AuditLog;
+use alknet_call::{Registration, Registry, with_discovery};
+use alknet_core::{Capabilities, Fingerprint, Secret};
+use alknet_sandbox::Sandbox;
+
+use super::status::{self, Facts};
+use super::{Parts, StartError};
+use crate::config::{Config, Step};
+use crate::project::read_secret;
+
+impl Parts<'_> {
+    /// The curated layer, and the sessions behind its `session/*` operations.
+    pub(super) fn operations(&self, log: &AuditLog, sandbox: Sandbox) -> Result<(Registry, Sessions), StartError> {
+        let settings = self.settings();
+        let guest = sandbox.guest_digest().to_owned();
+        let sessions = Sessions::new(SessionsConfig {
+            profiles: settings.profiles.clone(),
+            per_identity_max: settings.sessions_per_identity_max,
+            total_max: settings.sessions_max,
+            sandbox,
+            log: log.clone(),
+            clock: Arc::clone(&self.clock),
+        })?;
+        let facts = Facts {
+            started_at: self.clock.unix_seconds(),
+            started: tokio::time::Instant::now(),
+            fingerprint: Fingerprint::from(&self.key.public()),
+            guest,
+            log: log.clone(),
+            sessions: sessions.clone(),
+        };
+        let registry = with_discovery(Registry::builder())?
+            .register_all(self.fs()?)?
+            .register_all(self.http()?)?
+            .register_all(kv::registrations(KvStore::open(&settings.kv_path, KvLimits::default())?)?)?
+            .register_all(time::registrations()?)?
+            .register_all(sessions.registrations()?)?
+            .register_all(audit_ops::registrations(log)?)?
+            .register(status::registration(facts)?)?
+            .build();
+        sessions.check(&registry).map_err(|error| unknown_operation(self.config, error))?;
+        Ok((registry, sessions))
+    }
+
+    /// `fs/*`, where a root is configured.
+    fn fs(&self) -> Result<Vec<Registration>, StartError> {
+        let roots = self.settings().fs_roots.clone();
+        if roots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let roots = FsRoots::new(roots).map_err(|error| root_error(self.config, error))?;
+        Ok(fs::registrations(roots, FsLimits::default())?)
+    }
+
+    /// `http/fetch`, where a target is configured.
+    fn http(&self) -> Result<Vec<Registration>, StartError> {
+        let targets = &self.settings().http_targets;
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut credentials = Capabilities::new();
+        for target in targets {
+            if let Some(file) = &target.credential_file {
+                let secret = Secret::new(read_secret(file)?.trim_end().to_owned());
+                credentials = credentials.with_http_token(&target.target.name, secret);
+            }
+        }
+        let targets = targets.iter().map(|target| target.target.clone()).collect();
+        let registrations = http::registrations(targets, credentials, HttpLimits::default());
+        registrations.map_err(|error| target_error(self.config, error))
+    }
+}
+
+fn unknown_operation(config: &Config, error: SessionsError) -> StartError {
+    let SessionsError::UnknownOperation { profile, operation } = &error else { return error.into() };
+    let index = config.settings.profiles.iter().position(|known| known.name == *profile).unwrap_or_default();
+    let place = [Step::Key("profile"), Step::Index(index), Step::Key("env"), Step::Text(operation.as_str())];
+    config.error_at(&place, format!("this host has no operation `{operation}`")).into()
+}
+
+fn root_error(config: &Config, error: FsRootError) -> StartError {
+    let at = |name: &str, key| {
+        let index = config.settings.fs_roots.iter().position(|root| root.name == name).unwrap_or_default();
+        let place = [Step::Key("fs"), Step::Key("root"), Step::Index(index), Step::Key(key)];
+        config.error_at(&place, error.to_string())
+    };
+    match &error {
+        FsRootError::None => StartError::Fs(error),
+        FsRootError::Name(name) | FsRootError::Duplicate(name) => at(name, "name").into(),
+        FsRootError::Unreadable { name, .. } => at(name, "path").into(),
+    }
+}
+
+fn target_error(config: &Config, error: HttpSetupError) -> StartError {
+    let name = match &error {
+        HttpSetupError::Name(name) | HttpSetupError::Duplicate(name) => name,
+        HttpSetupError::Target { name, .. } => name,
+        HttpSetupError::Client { .. } | HttpSetupError::Spec(_) => return error.into(),
+    };
+    let index = config.settings.http_targets.iter().position(|known| known.target.name == *name);
+    let place = [Step::Key("http"), Step::Key("target"), Step::Index(index.unwrap_or_default())];
+    config.error_at(&place, error.to_string()).into()
+}
