@@ -137,14 +137,14 @@ impl Sessions {
     /// Ends the sessions whose time is over. Called before every session operation; a host may call it more often.
     pub fn sweep(&self) {
         for session in self.0.store.sweep(self.0.clock.unix_micros()) {
-            self.0.journal.closed_quietly(&session, Ended::Expired);
+            self.0.journal.ended(&session, Ended::Expired);
         }
     }
 
-    /// Ends all sessions. Calls that run keep what they began with.
+    /// Ends all sessions, because the host stops. Calls that run keep what they began with.
     pub fn close_all(&self) {
         for session in self.0.store.drain() {
-            self.0.journal.closed_quietly(&session, Ended::Closed);
+            self.0.journal.ended(&session, Ended::HostStopped);
         }
     }
 

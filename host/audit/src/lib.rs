@@ -58,6 +58,8 @@ mod trace;
 mod verify;
 mod wait;
 mod writer;
+#[cfg(test)]
+mod tests;
 
 pub use checkpoint::Checkpoint;
 pub use event::Event;

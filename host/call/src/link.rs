@@ -129,8 +129,7 @@ impl Link {
     }
 
     fn end(&self, misconduct: Misconduct) {
-        // The first reason stays.
-        drop(self.0.misconduct.set(misconduct));
+        self.0.misconduct.get_or_init(|| misconduct);
         self.stop();
     }
 

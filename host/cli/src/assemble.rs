@@ -77,7 +77,7 @@ impl Host {
         let parts = Parts { config, key, clock: Arc::new(SystemClock) };
         // 1. The log: without it nothing may happen. Its lock keeps a second host out.
         let log = parts.open_log().await?;
-        let hash = digest(config)?;
+        let hash = config.digest();
         log.append_async(&Event::ConfigLoaded(ConfigLoaded { config: hash, outcome: ConfigOutcome::Accepted }))
             .await?;
         match Box::pin(parts.assemble(&log, hash)).await {
@@ -152,16 +152,17 @@ impl Parts<'_> {
         .await?
     }
 
-    /// 2. What calls run on, 3. the operations, 4. who may call them, 5. the door.
+    /// 2. The operations and what they run on, 3. who may call them, 4. the door.
     async fn assemble(&self, log: &AuditLog, hash: Hash) -> Result<Host, StartError> {
         let settings = self.settings();
+        let builtins = self.builtins()?;
         let sandbox_config = SandboxConfig {
             cache_dir: Some(Layout::new(settings.data_dir.clone()).cache_dir()),
             instances_max: settings.instances_max,
             ..SandboxConfig::default()
         };
         let sandbox = blocking(move || Sandbox::new(sandbox_config)).await??;
-        let (registry, sessions) = self.operations(log, sandbox)?;
+        let (registry, sessions) = self.operations(log, sandbox, builtins)?;
         let limits = settings.call_limits.clone();
         let dispatcher = Dispatcher::new(registry, Arc::new(log.clone()), limits, Arc::clone(&self.clock));
         let directory = Directory::new(self.config.access.policy.clone())?;
@@ -222,10 +223,6 @@ async fn close(log: AuditLog) -> Result<(), StartError> {
 /// Runs work that blocks on the disk or the processor beside the runtime.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| StartError::Broken)
-}
-
-fn digest(config: &Config) -> Result<Hash, StartError> {
-    config.digest().parse().map_err(|_| StartError::Broken)
 }
 
 impl std::fmt::Debug for Host {

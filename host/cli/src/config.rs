@@ -18,10 +18,9 @@ use std::time::Duration;
 use alknet_agent::Profile;
 use alknet_agent::builtin::fs::FsRoot;
 use alknet_agent::builtin::http;
-use alknet_audit::Durability;
+use alknet_audit::{Durability, Hash};
 use alknet_core::{AuthPolicy, RateLimits};
 use alknet_net::NetLimits;
-use sha2::{Digest as _, Sha256};
 
 pub(crate) use error::{ConfigError, Step};
 pub(crate) use template::{PeerLine, Template, operator_scopes, quote};
@@ -145,9 +144,9 @@ impl Config {
         &self.file
     }
 
-    /// SHA-256 of the file's text, in hexadecimal.
-    pub(crate) fn digest(&self) -> String {
-        hex::encode(Sha256::digest(&self.text))
+    /// What audit records name this configuration by.
+    pub(crate) fn digest(&self) -> Hash {
+        Hash::of(self.text.as_bytes())
     }
 
     /// An error at a place of this configuration, for what is found out only when a host starts with it.

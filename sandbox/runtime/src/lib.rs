@@ -76,5 +76,5 @@ pub use host::{HostCallError, HostCalls};
 pub use limits::{Limit, Limits};
 pub use report::{CallFailure, CallReport, Frame, LogLevel, LogLine, RegisterError};
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
-pub use source::{Language, Source};
+pub use source::{COMPILER, Language, Source};
 pub use tool::Tool;

@@ -12,7 +12,11 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { lines: Vec::new(), room: bytes_max, truncated: false }
+        Self {
+            lines: Vec::new(),
+            room: bytes_max,
+            truncated: false,
+        }
     }
 
     /// Keeps as much of `text` as there is room for. A line costs its text and [`LINE_BYTES`].
@@ -23,7 +27,11 @@ impl Logs {
         };
         let kept = text.get(..room).unwrap_or(text);
         let text_len = text.len();
-        let text = if kept.len() < text_len { valid_prefix(kept) } else { String::from_utf8_lossy(kept).into_owned() };
+        let text = if kept.len() < text_len {
+            valid_prefix(kept)
+        } else {
+            String::from_utf8_lossy(kept).into_owned()
+        };
         self.truncated |= kept.len() < text_len;
         self.room = room.saturating_sub(text.len());
         if kept.len() < text_len {

@@ -45,7 +45,9 @@ impl Meter {
 
     /// Whether the limit is passed. Only true while a poll runs or after one.
     pub(crate) fn is_spent(&self) -> bool {
-        let running = self.elapsed().saturating_sub(self.started.load(Ordering::Relaxed));
+        let running = self
+            .elapsed()
+            .saturating_sub(self.started.load(Ordering::Relaxed));
         self.used.load(Ordering::Relaxed).saturating_add(running) > nanos(self.limit)
     }
 
@@ -73,7 +75,10 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-#[expect(clippy::disallowed_methods, reason = "executing takes real time, also where a test stops tokio's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "executing takes real time, also where a test stops tokio's clock"
+)]
 fn real_now() -> Instant {
     Instant::now()
 }

@@ -43,7 +43,10 @@ impl State {
             limits: bounds.limits.clone(),
             stack_bytes: bounds.stack_bytes,
             meter,
-            bound: MemoryBound { bytes_max: bounds.limits.memory_bytes_max, denied: false },
+            bound: MemoryBound {
+                bytes_max: bounds.limits.memory_bytes_max,
+                denied: false,
+            },
             queue: Vec::new(),
             buffered: 0,
             calls: 0,
@@ -138,13 +141,23 @@ struct MemoryBound {
 }
 
 impl ResourceLimiter for MemoryBound {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let granted = desired <= self.bytes_max;
         self.denied |= !granted;
         Ok(granted)
     }
 
-    fn table_growing(&mut self, _current: usize, _desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        _desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         // The engine's one table is fixed; its initial size is not a growth of ours to judge.
         Ok(true)
     }

@@ -5,7 +5,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Sessions;
-use super::store::Ended;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +34,7 @@ pub(super) fn registration(sessions: &Sessions) -> Result<Registration, SpecErro
 
 async fn close(sessions: &Sessions, input: &Input, scope: &CallScope) -> Result<Output, CallError> {
     let session = sessions.0.store.find(scope, &input.session)?;
-    sessions.0.journal.closed(&session, Ended::Closed).await?;
+    sessions.0.journal.closed(&session, scope).await?;
     sessions.0.store.remove(&session.id);
     Ok(Output { closed: session.id.to_string(), operations: session.layer().iter().len() })
 }

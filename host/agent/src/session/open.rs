@@ -112,7 +112,7 @@ async fn open(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Ou
     let now = scope.clock().unix_micros();
     let opening = Opening { owner, label: input.label, profile, composition, id, now, ttl };
     let session = sessions.0.store.open(opening);
-    if let Err(unrecorded) = sessions.0.journal.opened(&session).await {
+    if let Err(unrecorded) = sessions.0.journal.opened(&session, scope).await {
         sessions.0.store.remove(&session.id);
         return Err(unrecorded);
     }

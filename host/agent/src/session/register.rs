@@ -163,6 +163,7 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
         guest: sessions.0.sandbox.guest_digest(),
         examples: examples_passed,
         source: input.source.as_bytes(),
+        scope,
     };
     sessions.0.journal.registered(registered).await?;
     session.set_version(&name, version);

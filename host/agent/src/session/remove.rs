@@ -42,7 +42,7 @@ async fn remove(sessions: &Sessions, input: &Input, scope: &CallScope) -> Result
     if layer.get(&name).is_none() {
         return Err(CallError::not_found("no such operation in the session"));
     }
-    sessions.0.journal.removed(&session, &name).await?;
+    sessions.0.journal.removed(&session, &name, scope).await?;
     session.replace_layer(layer.without(&name));
     Ok(Output { removed: name.to_string() })
 }

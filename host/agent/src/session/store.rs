@@ -43,11 +43,11 @@ pub(super) struct Opening {
     pub(super) ttl: Duration,
 }
 
-/// Why a session ended.
+/// Why a session ended without its owner closing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
-    Closed,
     Expired,
+    HostStopped,
 }
 
 pub(super) struct SessionStore {

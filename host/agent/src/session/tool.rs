@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alknet_call::{Admitted, CallError, CallScope, Handler, Reply};
-use alknet_core::Clock as _;
 use alknet_sandbox::{
     CallFailure, CallReport, Frame, HostCallError, HostCalls, Limit, Limits, LogLevel, LogLine, Tool,
 };

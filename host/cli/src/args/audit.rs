@@ -76,6 +76,9 @@ pub(crate) struct VerifyArgs {
     /// The key that must have signed it: a fingerprint, or a file holding one; by default this host's.
     #[arg(long, value_name = "FILE|ed25519:…")]
     pub(crate) key: Option<String>,
+    /// A checkpoint kept elsewhere: the log must still begin with what it covers.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
 }
 
 pub(super) const AUDIT_EXAMPLES: &str = "\

@@ -18,8 +18,23 @@ use crate::config::{Config, Step};
 use crate::project::read_secret;
 
 impl Parts<'_> {
+    /// The operations that need nothing but the configuration.
+    pub(super) fn builtins(&self) -> Result<Vec<Registration>, StartError> {
+        let store = KvStore::open(&self.settings().kv_path, KvLimits::default())?;
+        let mut all = self.fs()?;
+        all.extend(self.http()?);
+        all.extend(kv::registrations(store)?);
+        all.extend(time::registrations()?);
+        Ok(all)
+    }
+
     /// The curated layer, and the sessions behind its `session/*` operations.
-    pub(super) fn operations(&self, log: &AuditLog, sandbox: Sandbox) -> Result<(Registry, Sessions), StartError> {
+    pub(super) fn operations(
+        &self,
+        log: &AuditLog,
+        sandbox: Sandbox,
+        builtins: Vec<Registration>,
+    ) -> Result<(Registry, Sessions), StartError> {
         let settings = self.settings();
         let guest = sandbox.guest_digest().to_owned();
         let sessions = Sessions::new(SessionsConfig {
@@ -39,10 +54,7 @@ impl Parts<'_> {
             sessions: sessions.clone(),
         };
         let registry = with_discovery(Registry::builder())?
-            .register_all(self.fs()?)?
-            .register_all(self.http()?)?
-            .register_all(kv::registrations(KvStore::open(&settings.kv_path, KvLimits::default())?)?)?
-            .register_all(time::registrations()?)?
+            .register_all(builtins)?
             .register_all(sessions.registrations()?)?
             .register_all(audit_ops::registrations(log)?)?
             .register(status::registration(facts)?)?

@@ -10,7 +10,6 @@ use alknet_audit::Hash;
 use alknet_audit::event::{Change, ConfigLoaded, ConfigOutcome, Event, IdentityChanged};
 use alknet_call::AuditUnavailable;
 use alknet_core::{ApiKeyEntry, AuthPolicy, Directory, DirectoryError, PeerEntry};
-use sha2::{Digest as _, Sha256};
 
 use super::Host;
 use crate::config::{Config, ConfigError};
@@ -44,7 +43,7 @@ impl Host {
     /// # Errors
     /// [`ReloadError`]; nothing has changed then.
     pub(crate) async fn reload(&self, file: &Path, text: String) -> Result<Reloaded, ReloadError> {
-        let hash = Sha256::digest(&text).into();
+        let hash = Hash::of(text.as_bytes());
         let parsed = Config::parse(file, text).map_err(ReloadError::from);
         let checked = parsed.and_then(|config| Ok((Directory::new(config.access.policy.clone())?, config)));
         match checked {

@@ -212,7 +212,7 @@ fn every_key_is_documented() {
 #[test]
 fn texts_are_quoted_as_toml() {
     for text in ["plain", "a \"b\" \\ c", "line\nbreak\t\u{7f}", "ünï", ""] {
-        let table: toml::Table = format!("x = {}", template::quote(text)).parse().unwrap();
+        let table: toml::Table = format!("x = {}", quote(text)).parse().unwrap();
         assert_eq!(table["x"].as_str(), Some(text));
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, ImportSection, InstructionSink, MemorySection, MemoryType, Module, TypeSection, ValType,
+    GlobalSection, GlobalType, ImportSection, InstructionSink, MemorySection, MemoryType, Module,
+    TypeSection, ValType,
 };
 use wasmtime::{Config, Engine};
 
@@ -51,7 +52,9 @@ fn module(fake: &Fake) -> Vec<u8> {
         (&[I32; 4], &[I32]),
     ];
     for (params, results) in signatures {
-        types.ty().function(params.iter().copied(), results.iter().copied());
+        types
+            .ty()
+            .function(params.iter().copied(), results.iter().copied());
     }
     let mut imports = ImportSection::new();
     for (name, ty) in [("call", 0), ("log", 1), ("now_ms", 2)] {
@@ -83,14 +86,33 @@ fn module(fake: &Fake) -> Vec<u8> {
     exports.export("memory", ExportKind::Memory, 0);
     exports.export("__stack_pointer", ExportKind::Global, 0);
     let mut memories = MemorySection::new();
-    memories.memory(MemoryType { minimum: 1, maximum: Some(100), memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType {
+        minimum: 1,
+        maximum: Some(100),
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     let mut globals = GlobalSection::new();
-    globals.global(GlobalType { val_type: I32, mutable: true, shared: false }, &ConstExpr::i32_const(0));
+    globals.global(
+        GlobalType {
+            val_type: I32,
+            mutable: true,
+            shared: false,
+        },
+        &ConstExpr::i32_const(0),
+    );
     let mut data = DataSection::new();
-    data.active(0, &ConstExpr::i32_const(16), fake.io.iter().flat_map(|word| word.to_le_bytes()));
+    let io: Vec<u8> = fake.io.iter().flat_map(|word| word.to_le_bytes()).collect();
+    data.active(0, &ConstExpr::i32_const(16), io);
     data.active(0, &ConstExpr::i32_const(4096), *b"{}\xff\xff");
     let mut module = Module::new();
-    module.section(&types).section(&imports).section(&functions).section(&memories).section(&globals);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&memories)
+        .section(&globals);
     module.section(&exports).section(&code).section(&data);
     module.finish()
 }
@@ -110,7 +132,10 @@ async fn run(fake: &Fake, input: &str) -> Result<(Status, Option<String>), Fault
     };
     let meter = Arc::new(Meter::new(limits.cpu));
     let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-    let bounds = GuestLimits { limits, stack_bytes: 1 << 17 };
+    let bounds = GuestLimits {
+        limits,
+        stack_bytes: 1 << 17,
+    };
     let mut guest = Guest::new(&base, &bounds, &meter, permit)?;
     let _ticking = ticker.hold();
     let status = meter.charge(&|| 0, guest.call(input, 1)).await?;
@@ -129,24 +154,175 @@ async fn an_honest_guest_is_understood() {
 #[tokio::test]
 async fn numbers_that_make_no_sense_are_defects() {
     let fakes = [
-        ("I/O block outside", Fake { io_at: 65_536, ..HONEST }),
-        ("I/O block at the very end", Fake { io_at: 65_521, ..HONEST }),
-        ("I/O block wraps", Fake { io_at: u32::MAX, ..HONEST }),
-        ("input outside", Fake { io: [65_535, 1024, 4096, 2], ..HONEST }),
-        ("input wraps", Fake { io: [u32::MAX, u32::MAX, 4096, 2], ..HONEST }),
-        ("reserved outside", Fake { io: [1024, 0, 4096, 2], reserve: u32::MAX, ..HONEST }),
-        ("output outside", Fake { io: [1024, 1024, 65_530, 100], ..HONEST }),
-        ("output wraps", Fake { io: [1024, 1024, u32::MAX, 100], ..HONEST }),
-        ("output not UTF-8", Fake { io: [1024, 1024, 4096, 4], ..HONEST }),
-        ("status 4", Fake { call: |code| { code.i32_const(4); }, ..HONEST }),
-        ("status -1", Fake { call: |code| { code.i32_const(-1); }, ..HONEST }),
-        ("status minimum", Fake { call: |code| { code.i32_const(i32::MIN); }, ..HONEST }),
-        ("trap", Fake { call: |code| { code.unreachable(); }, ..HONEST }),
-        ("name outside", Fake { call: |code| { code.i32_const(0).i32_const(-1).i32_const(1).i32_const(0).i32_const(1).call(0); }, ..HONEST }),
-        ("name too long", Fake { call: |code| { code.i32_const(0).i32_const(1).i32_const(-1).i32_const(0).i32_const(1).call(0); }, ..HONEST }),
-        ("input of a call outside", Fake { call: |code| { code.i32_const(0).i32_const(0).i32_const(1).i32_const(65_536).i32_const(1).call(0); }, ..HONEST }),
-        ("input of a call not UTF-8", Fake { call: |code| { code.i32_const(0).i32_const(0).i32_const(0).i32_const(4098).i32_const(2).call(0); }, ..HONEST }),
-        ("log outside", Fake { call: |code| { code.i32_const(9).i32_const(65_500).i32_const(100).call(1).i32_const(0); }, ..HONEST }),
+        (
+            "I/O block outside",
+            Fake {
+                io_at: 65_536,
+                ..HONEST
+            },
+        ),
+        (
+            "I/O block at the very end",
+            Fake {
+                io_at: 65_521,
+                ..HONEST
+            },
+        ),
+        (
+            "I/O block wraps",
+            Fake {
+                io_at: u32::MAX,
+                ..HONEST
+            },
+        ),
+        (
+            "input outside",
+            Fake {
+                io: [65_535, 1024, 4096, 2],
+                ..HONEST
+            },
+        ),
+        (
+            "input wraps",
+            Fake {
+                io: [u32::MAX, u32::MAX, 4096, 2],
+                ..HONEST
+            },
+        ),
+        (
+            "reserved outside",
+            Fake {
+                io: [1024, 0, 4096, 2],
+                reserve: u32::MAX,
+                ..HONEST
+            },
+        ),
+        (
+            "output outside",
+            Fake {
+                io: [1024, 1024, 65_530, 100],
+                ..HONEST
+            },
+        ),
+        (
+            "output wraps",
+            Fake {
+                io: [1024, 1024, u32::MAX, 100],
+                ..HONEST
+            },
+        ),
+        (
+            "output not UTF-8",
+            Fake {
+                io: [1024, 1024, 4096, 4],
+                ..HONEST
+            },
+        ),
+        (
+            "status 4",
+            Fake {
+                call: |code| {
+                    code.i32_const(4);
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "status -1",
+            Fake {
+                call: |code| {
+                    code.i32_const(-1);
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "status minimum",
+            Fake {
+                call: |code| {
+                    code.i32_const(i32::MIN);
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "trap",
+            Fake {
+                call: |code| {
+                    code.unreachable();
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "name outside",
+            Fake {
+                call: |code| {
+                    code.i32_const(0)
+                        .i32_const(-1)
+                        .i32_const(1)
+                        .i32_const(0)
+                        .i32_const(1)
+                        .call(0);
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "name too long",
+            Fake {
+                call: |code| {
+                    code.i32_const(0)
+                        .i32_const(1)
+                        .i32_const(-1)
+                        .i32_const(0)
+                        .i32_const(1)
+                        .call(0);
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "input of a call outside",
+            Fake {
+                call: |code| {
+                    code.i32_const(0)
+                        .i32_const(0)
+                        .i32_const(1)
+                        .i32_const(65_536)
+                        .i32_const(1)
+                        .call(0);
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "input of a call not UTF-8",
+            Fake {
+                call: |code| {
+                    code.i32_const(0)
+                        .i32_const(0)
+                        .i32_const(0)
+                        .i32_const(4098)
+                        .i32_const(2)
+                        .call(0);
+                },
+                ..HONEST
+            },
+        ),
+        (
+            "log outside",
+            Fake {
+                call: |code| {
+                    code.i32_const(9)
+                        .i32_const(65_500)
+                        .i32_const(100)
+                        .call(1)
+                        .i32_const(0);
+                },
+                ..HONEST
+            },
+        ),
     ];
     for (name, fake) in fakes {
         let outcome = run(&fake, "{}").await;
@@ -156,22 +332,63 @@ async fn numbers_that_make_no_sense_are_defects() {
 
 #[tokio::test]
 async fn limits_hold_against_any_module() {
-    let long = Fake { io: [1024, 1024, 0, 101], ..HONEST };
+    let long = Fake {
+        io: [1024, 1024, 0, 101],
+        ..HONEST
+    };
     assert!(matches!(run(&long, "{}").await, Ok((_, None))));
-    let full = Fake { io: [1024, 1, 4096, 2], reserve: 0, ..HONEST };
-    assert!(matches!(run(&full, "{}").await, Err(Fault::Limit(Limit::Memory(_)))));
-    let endless = Fake { call: |code| { code.loop_(wasm_encoder::BlockType::Empty).br(0).end().i32_const(0); }, ..HONEST };
-    assert!(matches!(run(&endless, "{}").await, Err(Fault::Limit(Limit::Cpu(_)))));
-    let recursive = Fake { call: |code| { code.local_get(0).local_get(1).local_get(2).call(6); }, ..HONEST };
-    assert!(matches!(run(&recursive, "{}").await, Err(Fault::Limit(Limit::Stack(_)))));
-    let calling = Fake {
+    let full = Fake {
+        io: [1024, 1, 4096, 2],
+        reserve: 0,
+        ..HONEST
+    };
+    assert!(matches!(
+        run(&full, "{}").await,
+        Err(Fault::Limit(Limit::Memory(_)))
+    ));
+    let endless = Fake {
         call: |code| {
-            code.loop_(wasm_encoder::BlockType::Empty);
-            code.i32_const(0).i32_const(0).i32_const(1).i32_const(0).i32_const(1).call(0).drop().br(0).end().i32_const(0);
+            code.loop_(wasm_encoder::BlockType::Empty)
+                .br(0)
+                .end()
+                .i32_const(0);
         },
         ..HONEST
     };
-    assert!(matches!(run(&calling, "{}").await, Err(Fault::Limit(Limit::HostCallsTotal(10)))));
+    assert!(matches!(
+        run(&endless, "{}").await,
+        Err(Fault::Limit(Limit::Cpu(_)))
+    ));
+    let recursive = Fake {
+        call: |code| {
+            code.local_get(0).local_get(1).local_get(2).call(6);
+        },
+        ..HONEST
+    };
+    assert!(matches!(
+        run(&recursive, "{}").await,
+        Err(Fault::Limit(Limit::Stack(_)))
+    ));
+    let calling = Fake {
+        call: |code| {
+            code.loop_(wasm_encoder::BlockType::Empty);
+            code.i32_const(0)
+                .i32_const(0)
+                .i32_const(1)
+                .i32_const(0)
+                .i32_const(1)
+                .call(0)
+                .drop()
+                .br(0)
+                .end()
+                .i32_const(0);
+        },
+        ..HONEST
+    };
+    assert!(matches!(
+        run(&calling, "{}").await,
+        Err(Fault::Limit(Limit::HostCallsTotal(10)))
+    ));
     let logging = Fake {
         call: |code| {
             for _ in 0..100 {
@@ -182,6 +399,14 @@ async fn limits_hold_against_any_module() {
         ..HONEST
     };
     assert!(matches!(run(&logging, "{}").await, Ok((Status::Done, _))));
-    let growing = Fake { call: |code| { code.i32_const(90).memory_grow(0).i32_const(1).i32_add(); }, ..HONEST };
-    assert!(matches!(run(&growing, "{}").await, Ok((Status::Done, _))), "growth beyond the limit answers -1");
+    let growing = Fake {
+        call: |code| {
+            code.i32_const(90).memory_grow(0).i32_const(1).i32_add();
+        },
+        ..HONEST
+    };
+    assert!(
+        matches!(run(&growing, "{}").await, Ok((Status::Done, _))),
+        "growth beyond the limit answers -1"
+    );
 }

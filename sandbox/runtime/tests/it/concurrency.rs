@@ -71,7 +71,10 @@ async fn calls_beyond_the_maximum_wait_in_order() {
     let tool = register(&ALL.replace("env.x.y(", "env.invoke('x/y', ")).await;
     for (max, most) in [(4, 4), (1, 1), (0, 1), (1000, 100)] {
         let host = Counting::default();
-        let within = Limits { host_calls_in_flight_max: max, ..limits() };
+        let within = Limits {
+            host_calls_in_flight_max: max,
+            ..limits()
+        };
         let report = tool.call("100", &host, &within).await;
         assert_eq!((report.result.as_deref(), report.host_calls), (Ok("100"), 100));
         assert_eq!(host.most.load(Ordering::SeqCst), most, "{max}");
@@ -85,7 +88,11 @@ async fn many_calls_of_one_tool_run_side_by_side() {
     let tool = register("export default async (n, env) => (await env.later.it(n)) * 2").await;
     let calls = (0..100_u32).map(|n| {
         let tool = tool.clone();
-        async move { tool.call(&n.to_string(), &Host::default(), &limits()).await.result }
+        async move {
+            tool.call(&n.to_string(), &Host::default(), &limits())
+                .await
+                .result
+        }
     });
     for (n, result) in join_all(calls).await.into_iter().enumerate() {
         assert_eq!(result, Ok((n * 2).to_string()));
@@ -131,7 +138,8 @@ async fn results_are_delivered_as_they_come() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_computing_tool_lets_others_run() {
-    let hog = register("export default () => { let n = 0; for (let i = 0; i < 3e6; i++) n += i; return n }").await;
+    let hog =
+        register("export default () => { let n = 0; for (let i = 0; i < 3e6; i++) n += i; return n }").await;
     let quick = register("export default () => 1").await;
     let (host, within) = (Host::default(), limits());
     let all = join_all((0..4).map(|_| hog.call("0", &host, &within)));

@@ -4,15 +4,21 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use alknet_sandbox::{
-    CallFailure, CallReport, HostCallError, HostCalls, Language, Limits, RegisterError, Sandbox, SandboxConfig,
-    Source, Tool,
+    CallFailure, CallReport, HostCallError, HostCalls, Language, Limits, RegisterError, Sandbox,
+    SandboxConfig, Source, Tool,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 /// The sandbox all tests share: compiling the engine takes a while.
 pub(crate) fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(|| Sandbox::new(SandboxConfig { instances_max: 32, ..SandboxConfig::default() }).unwrap())
+    SANDBOX.get_or_init(|| {
+        Sandbox::new(SandboxConfig {
+            instances_max: 32,
+            ..SandboxConfig::default()
+        })
+        .unwrap()
+    })
 }
 
 /// Answers `echo/*` with its input, `fail/*` with an error, `name/*` with the name, and never answers `never/*`.
@@ -23,7 +29,10 @@ pub(crate) struct Host {
 
 impl Default for Host {
     fn default() -> Self {
-        Self { seed: 7, now: 1_700_000_000_123 }
+        Self {
+            seed: 7,
+            now: 1_700_000_000_123,
+        }
     }
 }
 
@@ -69,11 +78,25 @@ impl HostCalls for Host {
 
 /// Operation names the tools of these tests see.
 pub(crate) fn names() -> Vec<String> {
-    ["echo/it", "fail/it", "name/it", "never/it", "later/it", "big/it", "broken/it"].map(String::from).to_vec()
+    [
+        "echo/it",
+        "fail/it",
+        "name/it",
+        "never/it",
+        "later/it",
+        "big/it",
+        "broken/it",
+    ]
+    .map(String::from)
+    .to_vec()
 }
 
 pub(crate) fn limits() -> Limits {
-    Limits { cpu: Duration::from_millis(500), wall: Duration::from_secs(20), ..Limits::default() }
+    Limits {
+        cpu: Duration::from_millis(500),
+        wall: Duration::from_secs(20),
+        ..Limits::default()
+    }
 }
 
 pub(crate) async fn register_as(
@@ -82,7 +105,17 @@ pub(crate) async fn register_as(
     env: &[String],
     limits: &Limits,
 ) -> Result<Tool, RegisterError> {
-    sandbox().register(Source { language, file: "tool", text }, env, limits).await
+    sandbox()
+        .register(
+            Source {
+                language,
+                file: "tool",
+                text,
+            },
+            env,
+            limits,
+        )
+        .await
 }
 
 pub(crate) async fn register(text: &str) -> Tool {
@@ -98,7 +131,10 @@ pub(crate) async fn call_body(body: &str, input: &str) -> CallReport {
 }
 
 pub(crate) async fn call_body_within(body: &str, input: &str, limits: &Limits) -> CallReport {
-    let tool = register(&format!("export default async function tool(input, env) {{ {body}\n}}")).await;
+    let tool = register(&format!(
+        "export default async function tool(input, env) {{ {body}\n}}"
+    ))
+    .await;
     tool.call(input, &Host::default(), limits).await
 }
 
@@ -115,7 +151,12 @@ pub(crate) fn small_sandbox(instances_max: u32) -> Sandbox {
     static CACHE: OnceLock<tempfile::TempDir> = OnceLock::new();
     let directory = CACHE.get_or_init(|| tempfile::Builder::new().permissions(private()).tempdir().unwrap());
     let cache_dir = Some(directory.path().to_owned());
-    Sandbox::new(SandboxConfig { cache_dir, instances_max, ..SandboxConfig::default() }).unwrap()
+    Sandbox::new(SandboxConfig {
+        cache_dir,
+        instances_max,
+        ..SandboxConfig::default()
+    })
+    .unwrap()
 }
 
 fn private() -> std::fs::Permissions {

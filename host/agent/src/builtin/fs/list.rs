@@ -57,7 +57,9 @@ pub(super) fn top() -> String {
 
 pub(crate) fn registration(fs: &Fs) -> Result<Registration, SpecError> {
     let spec = OperationSpec::query::<Input, Output>("fs/list")?
-        .describe("Lists a directory, optionally with everything below it, optionally only what matches a glob.")
+        .describe(
+            "Lists a directory, optionally with everything below it, optionally only what matches a glob.",
+        )
         .requires(crate::builtin::scope(READ));
     let spec = error::declare(spec, &[])?;
     let fs = fs.clone();
@@ -70,7 +72,10 @@ pub(crate) fn registration(fs: &Fs) -> Result<Registration, SpecError> {
 
 fn list(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
     let chooser = Chooser::new(input.glob.as_deref(), work.limits)?;
-    let limit = input.limit.unwrap_or(usize::MAX).min(work.limits.list_entries_max);
+    let limit = input
+        .limit
+        .unwrap_or(usize::MAX)
+        .min(work.limits.list_entries_max);
     let (place, shown) = work.roots.locate(&input.path, work.limits)?;
     let mut walk = Walk::new(work, &place, &shown, input.recursive)?;
     let (mut entries, mut full) = (Vec::new(), false);
@@ -83,7 +88,16 @@ fn list(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
             full = true;
             break;
         }
-        entries.push(Entry { name: found.name, path: found.path, kind: found.kind, bytes: found.bytes });
+        entries.push(Entry {
+            name: found.name,
+            path: found.path,
+            kind: found.kind,
+            bytes: found.bytes,
+        });
     }
-    Ok(Output { entries, skipped: walk.skipped, truncated: full || walk.truncated })
+    Ok(Output {
+        entries,
+        skipped: walk.skipped,
+        truncated: full || walk.truncated,
+    })
 }

@@ -34,7 +34,9 @@ pub enum FsRootError {
     #[error("no root is configured")]
     None,
     /// A name breaks the grammar.
-    #[error("the root name `{0}` is not 1 to 64 characters of A-Z a-z 0-9 . _ - that do not start with a dot")]
+    #[error(
+        "the root name `{0}` is not 1 to 64 characters of A-Z a-z 0-9 . _ - that do not start with a dot"
+    )]
     Name(String),
     /// Two roots share a name.
     #[error("the root name `{0}` is used twice")]
@@ -108,8 +110,14 @@ impl FsRoots {
         if let [only] = &*self.0 {
             return Ok((Place::In(only, path), shown));
         }
-        let Some((first, rest)) = path.split_first() else { return Ok((Place::Top, shown)) };
-        let root = self.0.iter().find(|root| root.name == first).ok_or(FsError::NotFound)?;
+        let Some((first, rest)) = path.split_first() else {
+            return Ok((Place::Top, shown));
+        };
+        let root = self
+            .0
+            .iter()
+            .find(|root| root.name == first)
+            .ok_or(FsError::NotFound)?;
         Ok((Place::In(root, rest), shown))
     }
 }

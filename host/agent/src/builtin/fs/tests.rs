@@ -34,7 +34,11 @@ impl Shared {
         prepare(&inside);
         let roots = FsRoots::new(vec![root("main", &inside, true)]).unwrap();
         let host = Host::new(super::registrations(roots, limits).unwrap());
-        Self { outer, host, who: identity("alice", super::SCOPES) }
+        Self {
+            outer,
+            host,
+            who: identity("alice", super::SCOPES),
+        }
     }
 
     fn path(&self, below: &str) -> std::path::PathBuf {
@@ -46,7 +50,11 @@ impl Shared {
     }
 
     async fn check(&self, name: &str, input: Value, expected: Value) {
-        assert_eq!(self.call(name, input.clone()).await, Ok(expected), "{name} {input}");
+        assert_eq!(
+            self.call(name, input.clone()).await,
+            Ok(expected),
+            "{name} {input}"
+        );
     }
 
     async fn fails(&self, name: &str, input: Value, expected: &str) {
@@ -58,7 +66,11 @@ impl Shared {
 }
 
 fn root(name: &str, path: &Path, writable: bool) -> FsRoot {
-    FsRoot { name: name.to_owned(), path: path.to_owned(), writable }
+    FsRoot {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        writable,
+    }
 }
 
 fn files(base: &Path, contents: &[(&str, &[u8])]) {
@@ -70,19 +82,41 @@ fn files(base: &Path, contents: &[(&str, &[u8])]) {
 }
 
 fn paths(output: &Value) -> Vec<&str> {
-    output["entries"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect()
+    output["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
 async fn files_are_read_whole_and_in_parts() {
     let long = "é".repeat(10);
     let shared = Shared::with(
-        |dir| files(dir, &[("a.txt", b"hello"), ("long.txt", long.as_bytes()), ("bin", b"\xff\x00\xfe"), ("none", b"")]),
+        |dir| {
+            let (long, bin): (&[u8], &[u8]) = (long.as_bytes(), b"\xff\x00\xfe");
+            files(
+                dir,
+                &[
+                    ("a.txt", b"hello"),
+                    ("long.txt", long),
+                    ("bin", bin),
+                    ("none", b""),
+                ],
+            );
+        },
         FsLimits::default(),
     );
     for (input, expected) in [
-        (json!({"path": "a.txt"}), json!({"text": "hello", "bytes": 5, "bytes_total": 5, "truncated": false})),
-        (json!({"path": "none"}), json!({"text": "", "bytes": 0, "bytes_total": 0, "truncated": false})),
+        (
+            json!({"path": "a.txt"}),
+            json!({"text": "hello", "bytes": 5, "bytes_total": 5, "truncated": false}),
+        ),
+        (
+            json!({"path": "none"}),
+            json!({"text": "", "bytes": 0, "bytes_total": 0, "truncated": false}),
+        ),
         (
             json!({"path": "a.txt", "offset": 1, "bytes_max": 4}),
             json!({"text": "ello", "bytes": 4, "bytes_total": 5, "truncated": false}),
@@ -114,16 +148,28 @@ async fn files_are_read_whole_and_in_parts() {
         shared.check("fs/read", input, expected).await;
     }
     shared.fails("fs/read", json!({"path": "bin"}), "NOT_TEXT").await;
-    shared.fails("fs/read", json!({"path": "long.txt", "offset": 1}), "NOT_TEXT").await;
+    shared
+        .fails("fs/read", json!({"path": "long.txt", "offset": 1}), "NOT_TEXT")
+        .await;
     shared.fails("fs/read", json!({"path": "."}), "NOT_A_FILE").await;
-    shared.fails("fs/read", json!({"path": "b.txt"}), "PATH_NOT_FOUND").await;
-    shared.fails("fs/read", json!({"path": "a.txt/b"}), "NOT_A_DIRECTORY").await;
+    shared
+        .fails("fs/read", json!({"path": "b.txt"}), "PATH_NOT_FOUND")
+        .await;
+    shared
+        .fails("fs/read", json!({"path": "a.txt/b"}), "NOT_A_DIRECTORY")
+        .await;
 }
 
 #[tokio::test]
 async fn a_big_file_is_cut_at_the_hosts_limit_and_read_on_from_there() {
-    let limits = FsLimits { read_bytes_max: 100, ..FsLimits::default() };
-    let shared = Shared::with(|dir| files(dir, &[("big", "0123456789".repeat(25).as_bytes())]), limits);
+    let limits = FsLimits {
+        read_bytes_max: 100,
+        ..FsLimits::default()
+    };
+    let shared = Shared::with(
+        |dir| files(dir, &[("big", "0123456789".repeat(25).as_bytes())]),
+        limits,
+    );
     let (mut offset, mut text) = (0, String::new());
     loop {
         let input = json!({"path": "big", "offset": offset, "bytes_max": 1_000_000});
@@ -142,32 +188,70 @@ async fn a_big_file_is_cut_at_the_hosts_limit_and_read_on_from_there() {
 async fn directories_are_listed_in_order_with_paths_that_can_be_read() {
     let shared = Shared::with(
         |dir| {
-            files(dir, &[("b/x.rs", b"12"), ("b/c/y.rs", b"1"), ("b/c/z.txt", b""), ("b-a", b""), ("a.rs", b"1")]);
+            files(
+                dir,
+                &[
+                    ("b/x.rs", b"12"),
+                    ("b/c/y.rs", b"1"),
+                    ("b/c/z.txt", b""),
+                    ("b-a", b""),
+                    ("a.rs", b"1"),
+                ],
+            );
             std::os::unix::fs::symlink("b/x.rs", dir.join("link")).unwrap();
         },
         FsLimits::default(),
     );
-    let entry = |path: &str, kind: &str, bytes: u64| {
-        json!({"name": path.rsplit('/').next(), "path": path, "kind": kind, "bytes": bytes})
-    };
+    let entry = |path: &str, kind: &str, bytes: u64| json!({"name": path.rsplit('/').next(), "path": path, "kind": kind, "bytes": bytes});
     let top = [
         entry("a.rs", "file", 1),
         entry("b", "directory", 0),
         entry("b-a", "file", 0),
         entry("link", "symlink", 0),
     ];
-    shared.check("fs/list", json!({}), json!({"entries": top, "skipped": 0, "truncated": false})).await;
+    shared
+        .check(
+            "fs/list",
+            json!({}),
+            json!({"entries": top, "skipped": 0, "truncated": false}),
+        )
+        .await;
     for (input, expected, truncated) in [
         (json!({"path": "./b/"}), vec!["b/c", "b/x.rs"], false),
         (
             json!({"recursive": true}),
-            vec!["a.rs", "b", "b/c", "b/c/y.rs", "b/c/z.txt", "b/x.rs", "b-a", "link"],
+            vec![
+                "a.rs",
+                "b",
+                "b/c",
+                "b/c/y.rs",
+                "b/c/z.txt",
+                "b/x.rs",
+                "b-a",
+                "link",
+            ],
             false,
         ),
-        (json!({"recursive": true, "glob": "*.rs"}), vec!["a.rs", "b/c/y.rs", "b/x.rs"], false),
-        (json!({"recursive": true, "glob": "b/*.rs"}), vec!["b/x.rs"], false),
-        (json!({"recursive": true, "glob": "**/y.{rs,txt}"}), vec!["b/c/y.rs"], false),
-        (json!({"path": "b", "recursive": true, "glob": "c/*"}), vec!["b/c/y.rs", "b/c/z.txt"], false),
+        (
+            json!({"recursive": true, "glob": "*.rs"}),
+            vec!["a.rs", "b/c/y.rs", "b/x.rs"],
+            false,
+        ),
+        (
+            json!({"recursive": true, "glob": "b/*.rs"}),
+            vec!["b/x.rs"],
+            false,
+        ),
+        (
+            json!({"recursive": true, "glob": "**/y.{rs,txt}"}),
+            vec!["b/c/y.rs"],
+            false,
+        ),
+        (
+            json!({"path": "b", "recursive": true, "glob": "c/*"}),
+            vec!["b/c/y.rs", "b/c/z.txt"],
+            false,
+        ),
         (json!({"glob": "*.rs"}), vec!["a.rs"], false),
         (json!({"recursive": true, "limit": 2}), vec!["a.rs", "b"], true),
         (json!({"path": "b", "limit": 2}), vec!["b/c", "b/x.rs"], false),
@@ -176,34 +260,69 @@ async fn directories_are_listed_in_order_with_paths_that_can_be_read() {
         assert_eq!(paths(&output), expected, "{input}");
         assert_eq!(output["truncated"], json!(truncated), "{input}");
     }
-    shared.fails("fs/list", json!({"path": "a.rs"}), "NOT_A_DIRECTORY").await;
-    shared.fails("fs/list", json!({"path": "nowhere"}), "PATH_NOT_FOUND").await;
-    shared.fails("fs/list", json!({"glob": "[z-a"}), "INVALID_INPUT").await;
-    shared.fails("fs/list", json!({"limit": 0}), "INVALID_INPUT").await;
-    shared.check(
-        "fs/read",
-        json!({"path": "link"}),
-        json!({"path": "link", "text": "12", "bytes": 2, "bytes_total": 2, "truncated": false}),
-    )
-    .await;
+    shared
+        .fails("fs/list", json!({"path": "a.rs"}), "NOT_A_DIRECTORY")
+        .await;
+    shared
+        .fails("fs/list", json!({"path": "nowhere"}), "PATH_NOT_FOUND")
+        .await;
+    shared
+        .fails("fs/list", json!({"glob": "[z-a"}), "INVALID_INPUT")
+        .await;
+    shared
+        .fails("fs/list", json!({"limit": 0}), "INVALID_INPUT")
+        .await;
+    shared
+        .check(
+            "fs/read",
+            json!({"path": "link"}),
+            json!({"path": "link", "text": "12", "bytes": 2, "bytes_total": 2, "truncated": false}),
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_walk_ends_at_its_bounds_and_says_so() {
     let deep = "d/".repeat(9) + "file";
     let fill = |dir: &Path| {
-        files(dir, &[(deep.as_str(), b""), ("e1", b""), ("e2", b"")]);
-        std::fs::write(dir.join(std::ffi::OsStr::new("e3")), "").unwrap();
+        files(
+            dir,
+            &[(deep.as_str(), b""), ("e1", b""), ("e2", b""), ("e3", b"")],
+        );
     };
     let check = async |limits: FsLimits, expected: usize| {
         let shared = Shared::with(fill, limits);
         let output = shared.call("fs/list", json!({"recursive": true})).await.unwrap();
-        assert_eq!((paths(&output).len(), &output["truncated"]), (expected, &json!(expected < 13)));
+        assert_eq!(
+            (paths(&output).len(), &output["truncated"]),
+            (expected, &json!(expected < 13))
+        );
     };
     check(FsLimits::default(), 13).await;
-    check(FsLimits { list_entries_max: 5, ..FsLimits::default() }, 5).await;
-    check(FsLimits { walk_entries_max: 6, ..FsLimits::default() }, 6).await;
-    check(FsLimits { depth_max: 3, ..FsLimits::default() }, 6).await;
+    check(
+        FsLimits {
+            list_entries_max: 5,
+            ..FsLimits::default()
+        },
+        5,
+    )
+    .await;
+    check(
+        FsLimits {
+            walk_entries_max: 6,
+            ..FsLimits::default()
+        },
+        6,
+    )
+    .await;
+    check(
+        FsLimits {
+            depth_max: 3,
+            ..FsLimits::default()
+        },
+        6,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -231,13 +350,24 @@ async fn stat_tells_what_is_there_without_following_it() {
         },
         FsLimits::default(),
     );
-    for (path, kind, bytes) in [("f", "file", 3), ("l", "symlink", 0), ("d", "directory", 0), (".", "directory", 0)] {
+    for (path, kind, bytes) in [
+        ("f", "file", 3),
+        ("l", "symlink", 0),
+        ("d", "directory", 0),
+        (".", "directory", 0),
+    ] {
         let output = shared.call("fs/stat", json!({"path": path})).await.unwrap();
-        assert_eq!((&output["kind"], &output["bytes"]), (&json!(kind), &json!(bytes)), "{path}");
+        assert_eq!(
+            (&output["kind"], &output["bytes"]),
+            (&json!(kind), &json!(bytes)),
+            "{path}"
+        );
         assert_eq!(output["writable"], json!(true));
         assert!(output["modified_unix_ms"].as_u64().unwrap() > 1_500_000_000_000);
     }
-    shared.fails("fs/stat", json!({"path": "x"}), "PATH_NOT_FOUND").await;
+    shared
+        .fails("fs/stat", json!({"path": "x"}), "PATH_NOT_FOUND")
+        .await;
 }
 
 #[tokio::test]
@@ -245,23 +375,40 @@ async fn several_roots_are_told_apart_by_the_first_part_of_a_path() {
     let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     files(one.path(), &[("f", b"1")]);
     files(two.path(), &[("f", b"2"), ("sub/g", b"needle")]);
-    let roots = FsRoots::new(vec![root("two", two.path(), false), root("one", one.path(), true)]).unwrap();
+    let roots = FsRoots::new(vec![
+        root("two", two.path(), false),
+        root("one", one.path(), true),
+    ])
+    .unwrap();
     let host = Host::new(super::registrations(roots, FsLimits::default()).unwrap());
     let who = identity("alice", super::SCOPES);
     let call = async |name: &str, input: Value| host.call(&who, name, input).await;
 
     assert_eq!(paths(&call("fs/list", json!({})).await.unwrap()), ["two", "one"]);
     let all = call("fs/list", json!({"recursive": true})).await.unwrap();
-    assert_eq!(paths(&all), ["two", "two/f", "two/sub", "two/sub/g", "one", "one/f"]);
-    assert_eq!(call("fs/read", json!({"path": "two/f"})).await.unwrap()["text"], json!("2"));
-    assert_eq!(call("fs/read", json!({"path": "one/f"})).await.unwrap()["text"], json!("1"));
+    assert_eq!(
+        paths(&all),
+        ["two", "two/f", "two/sub", "two/sub/g", "one", "one/f"]
+    );
+    assert_eq!(
+        call("fs/read", json!({"path": "two/f"})).await.unwrap()["text"],
+        json!("2")
+    );
+    assert_eq!(
+        call("fs/read", json!({"path": "one/f"})).await.unwrap()["text"],
+        json!("1")
+    );
     let found = call("fs/search", json!({"pattern": "needle"})).await.unwrap();
     assert_eq!(found["matches"][0]["path"], json!("two/sub/g"));
     for (name, input, expected) in [
         ("fs/read", json!({"path": "f"}), "PATH_NOT_FOUND"),
         ("fs/read", json!({"path": "one/../two/f"}), "PATH_DENIED"),
         ("fs/read", json!({"path": "."}), "NOT_A_FILE"),
-        ("fs/write", json!({"path": "two/f", "text": "", "mode": "replace"}), "READ_ONLY"),
+        (
+            "fs/write",
+            json!({"path": "two/f", "text": "", "mode": "replace"}),
+            "READ_ONLY",
+        ),
         ("fs/write", json!({"path": "two/new", "text": ""}), "READ_ONLY"),
         ("fs/write", json!({"path": "one", "text": ""}), "NOT_A_FILE"),
         ("fs/write", json!({"path": "three", "text": ""}), "PATH_NOT_FOUND"),
@@ -270,13 +417,17 @@ async fn several_roots_are_told_apart_by_the_first_part_of_a_path() {
         assert_eq!(code(&call(name, input.clone()).await), expected, "{name} {input}");
     }
     let top = call("fs/stat", json!({"path": "."})).await.unwrap();
-    assert_eq!((&top["kind"], &top["writable"]), (&json!("directory"), &json!(false)));
+    assert_eq!(
+        (&top["kind"], &top["writable"]),
+        (&json!("directory"), &json!(false))
+    );
 }
 
 #[test]
 fn roots_are_checked_when_they_are_opened() {
     let dir = TempDir::new().unwrap();
-    let open = |names: &[&str]| FsRoots::new(names.iter().map(|name| root(name, dir.path(), false)).collect());
+    let open =
+        |names: &[&str]| FsRoots::new(names.iter().map(|name| root(name, dir.path(), false)).collect());
     assert!(open(&["a", "b-1._x"]).is_ok());
     assert!(matches!(open(&[]), Err(FsRootError::None)));
     assert!(matches!(open(&["a", "a"]), Err(FsRootError::Duplicate(name)) if name == "a"));
@@ -292,11 +443,16 @@ fn roots_are_checked_when_they_are_opened() {
 async fn scopes_are_demanded_one_by_one() {
     let shared = Shared::with(|dir| files(dir, &[("f", b"x")]), FsLimits::default());
     let write = json!({"path": "g", "text": "x"});
-    for (scopes, read, written) in
-        [(&[][..], "FORBIDDEN", "FORBIDDEN"), (&["fs:read"], "OK", "FORBIDDEN"), (&["fs:write"], "FORBIDDEN", "OK")]
-    {
+    for (scopes, read, written) in [
+        (&[][..], "FORBIDDEN", "FORBIDDEN"),
+        (&["fs:read"], "OK", "FORBIDDEN"),
+        (&["fs:write"], "FORBIDDEN", "OK"),
+    ] {
         let who = identity("bob", scopes);
-        assert_eq!(code(&shared.host.call(&who, "fs/write", write.clone()).await), written);
+        assert_eq!(
+            code(&shared.host.call(&who, "fs/write", write.clone()).await),
+            written
+        );
         for (name, input) in [
             ("fs/read", json!({"path": "f"})),
             ("fs/list", json!({})),
@@ -306,7 +462,9 @@ async fn scopes_are_demanded_one_by_one() {
             assert_eq!(code(&shared.host.call(&who, name, input).await), read, "{name}");
         }
     }
-    shared.fails("fs/read", json!({"path": "f", "follow": true}), "INVALID_INPUT").await;
+    shared
+        .fails("fs/read", json!({"path": "f", "follow": true}), "INVALID_INPUT")
+        .await;
 }
 
 #[tokio::test]
@@ -315,7 +473,11 @@ async fn dropping_a_call_stops_its_work() {
     files(dir.path(), &[("f", b"x\ny")]);
     let roots = FsRoots::new(vec![root("main", dir.path(), false)]).unwrap();
     let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
-    let fs = Fs(std::sync::Arc::new(Inner { roots, limits: FsLimits::default(), permits }));
+    let fs = Fs(std::sync::Arc::new(Inner {
+        roots,
+        limits: FsLimits::default(),
+        permits,
+    }));
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (ended, has_ended) = tokio::sync::oneshot::channel();
     let endless = fs.run(move |work| {
@@ -336,7 +498,10 @@ async fn dropping_a_call_stops_its_work() {
         _ = endless => panic!("it ends only when it is dropped"),
         begun = has_begun => begun.unwrap(),
     }
-    assert!(has_ended.await.unwrap(), "a walk of a dropped call does not go on");
+    assert!(
+        has_ended.await.unwrap(),
+        "a walk of a dropped call does not go on"
+    );
     // The permit is back.
     assert!(fs.run(|_| Ok(())).await.is_ok());
 }

@@ -16,7 +16,9 @@ impl<'a> Redactor<'a> {
     }
 
     fn secret(&self) -> Option<&str> {
-        self.0.map(Secret::expose_secret).filter(|secret| !secret.is_empty())
+        self.0
+            .map(Secret::expose_secret)
+            .filter(|secret| !secret.is_empty())
     }
 
     pub(super) fn text(&self, text: &str) -> String {
@@ -27,7 +29,9 @@ impl<'a> Redactor<'a> {
     }
 
     pub(super) fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        let Some(secret) = self.secret().map(str::as_bytes) else { return bytes };
+        let Some(secret) = self.secret().map(str::as_bytes) else {
+            return bytes;
+        };
         let mut kept = Vec::with_capacity(bytes.len());
         let mut rest = bytes.as_slice();
         while let Some((byte, after)) = rest.split_first() {
@@ -50,9 +54,10 @@ impl<'a> Redactor<'a> {
         match value {
             Value::String(text) => Value::String(self.text(&text)),
             Value::Array(items) => items.into_iter().map(|item| self.json(item)).collect(),
-            Value::Object(members) => {
-                members.into_iter().map(|(name, member)| (self.text(&name), self.json(member))).collect()
-            }
+            Value::Object(members) => members
+                .into_iter()
+                .map(|(name, member)| (self.text(&name), self.json(member)))
+                .collect(),
             Value::Null | Value::Bool(_) | Value::Number(_) => value,
         }
     }

@@ -26,7 +26,10 @@ pub(crate) fn registration(store: &KvStore) -> Result<Registration, SpecError> {
     let spec = OperationSpec::mutation::<Input, Output>("kv/delete")?
         .describe("Deletes a key of your own durable key-value store, optionally only if it did not change.")
         .requires(crate::builtin::scope(WRITE))
-        .raises("VERSION_MISMATCH", "`if_version` is not the key's version, which `details.version` tells.")?;
+        .raises(
+            "VERSION_MISMATCH",
+            "`if_version` is not the key's version, which `details.version` tells.",
+        )?;
     let store = store.clone();
     let handler = typed_handler(move |input: Input, scope: CallScope| {
         let store = store.clone();
@@ -38,6 +41,8 @@ pub(crate) fn registration(store: &KvStore) -> Result<Registration, SpecError> {
 async fn delete(store: &KvStore, input: Input, scope: &CallScope) -> Result<Output, CallError> {
     let (namespace, key) = (super::namespace(scope)?, super::key(input.key, store.limits())?);
     let if_version = input.if_version;
-    let deleted = store.run(move |database| database.delete(namespace.as_str(), &key, if_version)).await?;
+    let deleted = store
+        .run(move |database| database.delete(namespace.as_str(), &key, if_version))
+        .await?;
     Ok(Output { deleted })
 }

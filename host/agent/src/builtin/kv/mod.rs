@@ -40,7 +40,9 @@ pub fn registrations(store: KvStore) -> Result<Vec<Registration>, SpecError> {
 
 /// The namespace a call works in.
 fn namespace(scope: &CallScope) -> Result<IdentityId, CallError> {
-    let identity = scope.root_identity().ok_or_else(|| CallError::forbidden("authentication required"))?;
+    let identity = scope
+        .root_identity()
+        .ok_or_else(|| CallError::forbidden("authentication required"))?;
     Ok(identity.id().clone())
 }
 
@@ -48,7 +50,9 @@ fn namespace(scope: &CallScope) -> Result<IdentityId, CallError> {
 fn key(text: String, limits: &KvLimits) -> Result<String, CallError> {
     if text.is_empty() || text.len() > limits.key_bytes_max || text.chars().any(char::is_control) {
         let max = limits.key_bytes_max;
-        return Err(CallError::invalid_input(format!("a key is 1 to {max} bytes without control characters")));
+        return Err(CallError::invalid_input(format!(
+            "a key is 1 to {max} bytes without control characters"
+        )));
     }
     Ok(text)
 }

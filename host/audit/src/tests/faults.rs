@@ -1,0 +1,178 @@
+//! Writes that fail: the log refuses, leaves nothing half written, and heals by itself.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use alknet_call::Recorded;
+use serde_json::json;
+
+use super::support::*;
+use crate::storage::{OsStorage, Storage};
+use crate::*;
+
+/// Fails the operations from `first` to `last`, counted over all kinds.
+#[derive(Debug, Default)]
+struct Faulty {
+    done: AtomicU64,
+    window: Mutex<Option<(u64, u64, Fault)>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Nothing is written.
+    Full,
+    /// Seven bytes are written, then nothing.
+    Short,
+}
+
+impl Faulty {
+    fn fail(&self, first: u64, count: u64, fault: Fault) {
+        self.done.store(0, Ordering::SeqCst);
+        *self.window.lock().unwrap() = Some((first, first + count, fault));
+    }
+
+    fn heal(&self) -> u64 {
+        *self.window.lock().unwrap() = None;
+        self.done.swap(0, Ordering::SeqCst)
+    }
+
+    fn step(&self) -> io::Result<Option<Fault>> {
+        let now = self.done.fetch_add(1, Ordering::SeqCst);
+        match *self.window.lock().unwrap() {
+            Some((first, last, fault)) if (first..last).contains(&now) => Ok(Some(fault)),
+            _ => Ok(None),
+        }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        self.step()?.map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()))
+    }
+}
+
+impl Storage for Faulty {
+    fn create(&self, path: &Path) -> io::Result<Arc<File>> {
+        self.check()?;
+        OsStorage.create(path)
+    }
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        match self.step()? {
+            None => OsStorage.write_at(file, bytes, offset),
+            Some(Fault::Short) if bytes.len() > 7 => OsStorage.write_at(file, &bytes[..7], offset),
+            Some(_) => Err(io::ErrorKind::StorageFull.into()),
+        }
+    }
+    fn set_len(&self, file: &File, bytes: u64) -> io::Result<()> {
+        self.check()?;
+        OsStorage.set_len(file, bytes)
+    }
+    fn sync(&self, _: &File) -> io::Result<()> {
+        self.check()
+    }
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        self.check()
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.check()?;
+        OsStorage.rename(from, to)
+    }
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.check()?;
+        OsStorage.create_dir(path)
+    }
+}
+
+/// Runs calls over a rotation with a fault in the way; answers how many operations there were, and checks that the
+/// log holds exactly what it acknowledged.
+fn survive(durability: Durability, first: u64, count: u64, fault: Fault) -> u64 {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Arc::new(Faulty::default());
+    let log =
+        AuditLog::open_on(dir.path(), Options { durability, ..options() }, Arc::<Faulty>::clone(&storage)).unwrap();
+    for _ in 0..253 {
+        append(&log, "before");
+    }
+    storage.fail(first, count, fault);
+    let mut acknowledged = vec![];
+    for at in 0..8 {
+        let name = format!("during-{at}");
+        if append(&log, &name) {
+            acknowledged.push(name);
+        }
+        if at == 5 {
+            log.checkpoint().ok();
+        }
+    }
+    let operations = storage.heal();
+    assert!(append(&log, "after"), "the log heals by itself");
+    acknowledged.push("after".to_owned());
+    // A crash now finds a log that opens.
+    let crashed = image(dir.path());
+    drop(open(crashed.path()));
+    check(crashed.path());
+    log.close().unwrap();
+    check(dir.path());
+    let page = Page { limit: 1000, after: Some(252), ..Page::default() };
+    let matches = log.reader().query(&Filter::default(), &page).unwrap();
+    let mut recorded = matches.entries.iter().filter_map(|entry| entry.record["session"].as_str());
+    for name in &acknowledged {
+        match durability {
+            Durability::Os => assert_eq!(recorded.next(), Some(name.as_str())),
+            // What could not be synced was refused, and may still be there.
+            Durability::Disk => assert!(recorded.any(|found| found == name), "{name}"),
+        }
+    }
+    assert_eq!(recorded.next(), None);
+    operations
+}
+
+fn append(log: &AuditLog, session: &str) -> bool {
+    log.append(&session_opened(session)).is_ok()
+}
+
+#[test]
+fn any_operation_may_fail() {
+    for durability in [Durability::Os, Durability::Disk] {
+        let operations = survive(durability, u64::MAX - 1000, 1, Fault::Full);
+        assert!(operations > 15, "{operations}");
+        for first in 0..operations {
+            survive(durability, first, 1, Fault::Full);
+            survive(durability, first, 1, Fault::Short);
+            survive(durability, first, 3, Fault::Short);
+            survive(durability, first, 1000, Fault::Full);
+        }
+    }
+}
+
+#[test]
+fn calls_are_refused_while_the_disk_is_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Arc::new(Faulty::default());
+    let log = AuditLog::open_on(dir.path(), options(), Arc::<Faulty>::clone(&storage)).unwrap();
+    let call = Call::root("fs/list");
+    call.run(&log, &json!(1));
+    storage.fail(0, u64::MAX / 2, Fault::Full);
+    for _ in 0..3 {
+        assert!(matches!(Call::root("fs/list").admit(&log), Recorded::Failed(_)));
+    }
+    assert!(log.checkpoint().is_err());
+    assert!(log.store_source(b"source").is_err());
+    assert_eq!(log.size(), 2);
+    storage.heal();
+    Call::root("fs/list").run(&log, &json!(2));
+    log.close().unwrap();
+    assert_eq!(check(dir.path()).records, 5);
+}
+
+#[test]
+fn a_record_that_is_too_long_is_refused_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    assert!(!append(&log, &"x".repeat(66_000)));
+    assert!(append(&log, &"x".repeat(60_000)));
+    assert_eq!(log.size(), 1);
+    log.close().unwrap();
+    check(dir.path());
+}

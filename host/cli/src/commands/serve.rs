@@ -1,0 +1,193 @@
+//! `serve`: a host runs until it is told to stop.
+
+use std::path::Path;
+use std::pin::pin;
+
+use alknet_core::Fingerprint;
+use clap::ValueEnum as _;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Context;
+use super::key::node_id;
+use crate::args::{LogLevel, ServeArgs};
+use crate::assemble::{Host, Lifetime};
+use crate::config::Config;
+use crate::failure::{CommandError, CommandResult};
+use crate::logging;
+use crate::output::Output;
+use crate::project::{IrohNode, Layout, Project, RuntimeInfo, check_private_dir, read_key};
+
+/// Starts the host of this project, says where it listens, and serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// What keeps the host from starting, or from ending in order.
+pub(crate) async fn run(_: &ServeArgs, context: &Context) -> CommandResult {
+    let project = Project::find(context.config.as_deref())?;
+    logging::start(&directives(context.log, &project.config.settings.log))?;
+    let layout = &project.layout;
+    if !layout.host_key().exists() {
+        return Err(no_key(layout));
+    }
+    check_private_dir(layout.data_dir())?;
+    let key = read_key(&layout.host_key())?;
+    // From here on a signal is kept until the host can be stopped in order.
+    let mut signals = Signals::listen()?;
+    let host = Box::pin(Host::start(&project.config, key, Lifetime::Kept)).await?;
+    let info = runtime_info(&host, &project.config);
+    let served = Box::pin(serve(&host, &info, &project, context.output, &mut signals)).await;
+    let ended = Box::pin(end(&host, &mut signals)).await;
+    if let Err(error) = layout.runtime_file().remove(info.pid) {
+        tracing::warn!(%error, file = %layout.runtime_file().path().display(), "cannot remove");
+    }
+    served.and(ended)
+}
+
+/// Announces the host and waits for the signal to stop.
+async fn serve(
+    host: &Host,
+    info: &RuntimeInfo,
+    project: &Project,
+    output: Output,
+    signals: &mut Signals,
+) -> CommandResult {
+    let Signals { stop, reload } = signals;
+    let file = project.layout.runtime_file();
+    file.write(info).map_err(|error| {
+        CommandError::configuration(format!("cannot write {}: {error}", file.path().display()))
+    })?;
+    announce(info, project, output)?;
+    tracing::info!(fingerprint = %info.fingerprint, "serving");
+    loop {
+        tokio::select! {
+            () = stop.recv() => return Ok(()),
+            _ = reload.recv() => reload_from(host, project.config.file()).await,
+        }
+    }
+}
+
+/// Lets calls finish, unless a second signal comes.
+async fn end(host: &Host, signals: &mut Signals) -> CommandResult {
+    tracing::info!("stopping; a second signal does not wait for calls");
+    let mut ending = pin!(host.shutdown());
+    let ended = tokio::select! {
+        ended = &mut ending => ended,
+        () = signals.stop.recv() => {
+            host.shutdown_now();
+            ending.await
+        }
+    };
+    tracing::info!(records = host.log().size(), "stopped");
+    Ok(ended?)
+}
+
+/// Reads the configuration again; whatever is wrong with it, the host goes on.
+async fn reload_from(host: &Host, file: &Path) {
+    let text = match Config::read(file) {
+        Ok(text) => text,
+        Err(error) => return tracing::error!(%error, "configuration not read again"),
+    };
+    match host.reload(file, text).await {
+        Ok(done) => {
+            tracing::info!(identities_changed = done.identities_changed, "configuration read again");
+            if done.restart_needed {
+                tracing::warn!("some settings have changed that take a restart");
+            }
+        }
+        Err(error) => tracing::error!(%error, "configuration refused; the one before stays in force"),
+    }
+}
+
+fn runtime_info(host: &Host, config: &Config) -> RuntimeInfo {
+    let addrs = host.iroh_addrs().to_vec();
+    let iroh = config.settings.iroh.as_ref().map(|iroh| IrohNode {
+        node_id: node_id(&host.public_key()),
+        addrs,
+        relay: iroh.relay.clone(),
+    });
+    let fingerprint = Fingerprint::from(&host.public_key()).to_string();
+    RuntimeInfo { quic: host.quic_addr(), iroh, fingerprint, pid: std::process::id() }
+}
+
+fn announce(info: &RuntimeInfo, project: &Project, output: Output) -> CommandResult {
+    let (config, audit) = (project.config.file(), project.layout.audit_dir());
+    if output.is_json() {
+        return output.json(&json!({
+            "event": "listening",
+            "quic": info.quic,
+            "fingerprint": info.fingerprint,
+            "iroh_node_id": info.iroh.as_ref().map(|iroh| &iroh.node_id),
+            "iroh_addrs": info.iroh.as_ref().map(|iroh| &iroh.addrs),
+            "config": config,
+            "audit_dir": audit,
+            "pid": info.pid,
+        }));
+    }
+    let mut lines = Vec::new();
+    if let Some(addr) = info.quic {
+        lines.push(format!("Listening      {addr} (QUIC)"));
+    }
+    if let Some(iroh) = &info.iroh {
+        let addrs: Vec<String> = iroh.addrs.iter().map(ToString::to_string).collect();
+        lines.push(format!("iroh node      {} at {}", iroh.node_id, addrs.join(", ")));
+    }
+    lines.push(format!("Fingerprint    {}", info.fingerprint));
+    lines.push(format!("Configuration  {}", config.display()));
+    lines.push(format!("Audit log      {}", audit.display()));
+    lines.push("Ctrl-C stops the host; SIGHUP reads identities again.".to_owned());
+    output.text(&lines.join("\n"))
+}
+
+/// `--log`, or what the configuration says: a level, or directives.
+fn directives(typed: Option<LogLevel>, configured: &str) -> String {
+    let level = typed.or_else(|| LogLevel::from_str(configured, false).ok());
+    level.map_or_else(|| configured.to_owned(), logging::directives)
+}
+
+fn no_key(layout: &Layout) -> CommandError {
+    let key = layout.host_key();
+    CommandError::configuration(format!("the host has no key: {} is missing", key.display()))
+        .hint("`alknet-agent init` makes one, with a new project")
+}
+
+/// The signals a host listens to.
+struct Signals {
+    stop: Stop,
+    reload: Signal,
+}
+
+/// The signals that stop it.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> CommandResult<Self> {
+        let failed = |error| CommandError::internal(format!("cannot wait for signals: {error}"));
+        let open = |kind| signal(kind).map_err(failed);
+        let stop = Stop { terminate: open(SignalKind::terminate())?, interrupt: open(SignalKind::interrupt())? };
+        Ok(Self { stop, reload: open(SignalKind::hangup())? })
+    }
+}
+
+impl Stop {
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_decides_what_is_logged() {
+        assert_eq!(directives(Some(LogLevel::Error), "debug"), "error");
+        assert_eq!(directives(None, "info"), logging::directives(LogLevel::Info));
+        assert_eq!(directives(None, "info,quinn=trace"), "info,quinn=trace");
+    }
+}
