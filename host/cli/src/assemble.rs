@@ -25,7 +25,8 @@ use alknet_core::{
 };
 use alknet_net::{Endpoint, EndpointConfig, IrohConfig, QuicConfig, SharedRates};
 use alknet_sandbox::{Sandbox, SandboxConfig};
-use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Settings};
 use crate::project::Layout;
@@ -41,8 +42,7 @@ pub(crate) struct Host {
     rates: SharedRates,
     sessions: Sessions,
     config: Mutex<Config>,
-    /// Ends with the host.
-    _sweeper: JoinSet<()>,
+    sweeper: Sweeper,
 }
 
 /// Whose key a host runs with.
@@ -120,6 +120,7 @@ impl Host {
     /// [`StartError::Record`] when the end could not be recorded; the host is stopped all the same.
     pub(crate) async fn shutdown(&self) -> Result<(), StartError> {
         self.endpoint.shutdown().await;
+        self.sweeper.stop().await;
         let sessions = self.sessions.clone();
         blocking(move || sessions.close_all()).await?;
         close(self.log.clone()).await
@@ -176,8 +177,8 @@ impl Parts<'_> {
         log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key })).await?;
         let endpoint = self.listen(handlers, &identities, &rates).await?;
         let (log, config) = (log.clone(), Mutex::new(self.config.clone()));
-        let _sweeper = sweep(sessions.clone());
-        Ok(Host { endpoint, log, identities, rates, sessions, config, _sweeper })
+        let sweeper = Sweeper::start(sessions.clone());
+        Ok(Host { endpoint, log, identities, rates, sessions, config, sweeper })
     }
 
     async fn listen(
@@ -198,22 +199,33 @@ impl Parts<'_> {
     }
 }
 
-/// Ends sessions whose time is over also when nobody calls.
-fn sweep(sessions: Sessions) -> JoinSet<()> {
-    let mut sweeper = JoinSet::new();
-    sweeper.spawn(async move {
-        let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let sessions = sessions.clone();
-            // The records of the ends may wait for the disk.
-            if blocking(move || sessions.sweep()).await.is_err() {
-                return;
+/// Ends sessions whose time is over also when nobody calls. Its task ends when this is dropped.
+struct Sweeper {
+    tasks: TaskTracker,
+    stop: DropGuard,
+}
+
+impl Sweeper {
+    fn start(sessions: Sessions) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            while stopped.run_until_cancelled(tokio::time::sleep(SWEEP_INTERVAL)).await.is_some() {
+                let sessions = sessions.clone();
+                // The records of the ends may wait for the disk.
+                if blocking(move || sessions.sweep()).await.is_err() {
+                    return;
+                }
             }
-        }
-    });
-    sweeper
+        });
+        tasks.close();
+        Self { tasks, stop: stop.drop_guard() }
+    }
+
+    async fn stop(&self) {
+        self.stop.token().cancel();
+        self.tasks.wait().await;
+    }
 }
 
 async fn close(log: AuditLog) -> Result<(), StartError> {

@@ -150,11 +150,6 @@ impl CommandError {
         self.kind
     }
 
-    /// The host's answer, when it is one.
-    pub(crate) fn call(&self) -> Option<&CallError> {
-        self.call.as_deref()
-    }
-
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.kind.code())

@@ -13,7 +13,7 @@ use crate::connect::with_host;
 use crate::failure::{CommandError, CommandResult};
 
 pub(crate) use account::account;
-pub(crate) use verify::{Verified, verify_dir};
+pub(crate) use verify::verify_dir;
 
 pub(super) async fn run(command: &AuditCommand, context: &Context) -> CommandResult {
     match command {
@@ -28,17 +28,16 @@ async fn show(args: &ShowArgs, context: &Context) -> CommandResult {
     let request = json!({ "filter": filter(args), "limit": args.limit, "order": "newest_first" });
     let mut answer =
         with_host(&args.client, context, async |host| Ok(host.call("audit/query", &request).await?)).await?;
-    let entries = answer.get_mut("entries").and_then(Value::as_array_mut).map(std::mem::take);
-    let mut entries = entries.unwrap_or_default();
-    entries.reverse();
+    // The newest were asked for; people and `tail` expect them last.
+    if let Some(entries) = answer.get_mut("entries").and_then(Value::as_array_mut) {
+        entries.reverse();
+    }
     let output = context.output;
     if output.is_json() {
-        for entry in &entries {
-            output.json(entry)?;
-        }
-        return Ok(());
+        return output.json(&answer);
     }
-    output.text(&view::records(&entries))?;
+    let entries = answer.get("entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    output.text(&view::records(entries))?;
     if answer.get("next").is_some_and(|next| !next.is_null()) {
         output.note("There are older records that match: --limit shows more of them.");
     }

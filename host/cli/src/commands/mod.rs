@@ -15,6 +15,8 @@ use crate::failure::{CommandError, CommandErrorKind, CommandResult};
 use crate::output::Output;
 use crate::{logging, reference};
 
+pub(crate) use audit::{account, verify_dir};
+
 /// What every command gets beside its own arguments.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {

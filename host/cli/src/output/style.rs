@@ -13,10 +13,9 @@ const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[31m";
 const GREEN: &str = "\x1b[32m";
-const CYAN: &str = "\x1b[36m";
 
 /// The only escape sequences that are ever printed.
-const PALETTE: [&str; 6] = [RESET, BOLD, DIM, RED, GREEN, CYAN];
+const PALETTE: [&str; 5] = [RESET, BOLD, DIM, RED, GREEN];
 
 impl Style {
     /// A style with or without colours.
@@ -42,11 +41,6 @@ impl Style {
     /// Good news.
     pub(crate) fn green(self, text: &str) -> String {
         self.paint(GREEN, text)
-    }
-
-    /// Names and codes.
-    pub(crate) fn cyan(self, text: &str) -> String {
-        self.paint(CYAN, text)
     }
 
     fn paint(self, colour: &str, text: &str) -> String {

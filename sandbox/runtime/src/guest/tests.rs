@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use wasm_encoder::Instruction::{
+    self, Br, Call, Drop as Pop, End, I32Add, I32Const, LocalGet, Loop, MemoryGrow, Unreachable,
+};
+use wasm_encoder::ValType::{I32, I64};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, ImportSection, InstructionSink, MemorySection, MemoryType, Module,
+    BlockType, CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType, Module,
     TypeSection, ValType,
 };
 use wasmtime::{Config, Engine};
@@ -18,7 +22,7 @@ use crate::ticker::Ticker;
 use crate::{Limit, Limits};
 
 /// What a fake guest does.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Fake {
     /// What `alk_io` returns.
     io_at: u32,
@@ -27,31 +31,45 @@ struct Fake {
     /// What `alk_reserve` returns.
     reserve: u32,
     /// Body of `alk_call`; must leave a status.
-    call: fn(&mut InstructionSink<'_>),
+    call: Vec<Instruction<'static>>,
 }
 
-const HONEST: Fake = Fake {
-    io_at: 16,
-    io: [1024, 1024, 4096, 2],
-    reserve: 0,
-    call: |code| {
-        code.i32_const(0);
-    },
-};
+fn honest() -> Fake {
+    Fake {
+        io_at: 16,
+        io: [1024, 1024, 4096, 2],
+        reserve: 0,
+        call: vec![I32Const(0)],
+    }
+}
+
+fn calling(call: Vec<Instruction<'static>>) -> Fake {
+    Fake { call, ..honest() }
+}
+
+fn io(io: [u32; 4]) -> Fake {
+    Fake { io, ..honest() }
+}
+
+/// A guest that hands these five numbers to the import `call`.
+fn import(arguments: [i32; 5]) -> Fake {
+    calling(arguments.map(I32Const).into_iter().chain([Call(0)]).collect())
+}
+
+/// Parameters and results of the imports, then of `io`, `reserve` and `settle`, `call`, `load`.
+const SIGNATURES: [(&[ValType], &[ValType]); 7] = [
+    (&[I32; 5], &[I32]),
+    (&[I32; 3], &[]),
+    (&[], &[I64]),
+    (&[], &[I32]),
+    (&[I32], &[I32]),
+    (&[I32, I64, I32], &[I32]),
+    (&[I32; 4], &[I32]),
+];
 
 fn module(fake: &Fake) -> Vec<u8> {
-    use ValType::{I32, I64};
     let mut types = TypeSection::new();
-    let signatures: [(&[ValType], &[ValType]); 7] = [
-        (&[I32; 5], &[I32]),
-        (&[I32; 3], &[]),
-        (&[], &[I64]),
-        (&[], &[I32]),
-        (&[I32], &[I32]),
-        (&[I32, I64, I32], &[I32]),
-        (&[I32; 4], &[I32]),
-    ];
-    for (params, results) in signatures {
+    for (params, results) in SIGNATURES {
         types
             .ty()
             .function(params.iter().copied(), results.iter().copied());
@@ -60,35 +78,31 @@ fn module(fake: &Fake) -> Vec<u8> {
     for (name, ty) in [("call", 0), ("log", 1), ("now_ms", 2)] {
         imports.import("alk", name, EntityType::Function(ty));
     }
-    let mut functions = FunctionSection::new();
-    let mut exports = ExportSection::new();
-    let mut code = CodeSection::new();
-    let constant = |value: u32| {
-        move |sink: &mut InstructionSink<'_>| {
-            sink.i32_const(value.cast_signed());
-        }
-    };
-    let bodies: [(&str, u32, Box<dyn Fn(&mut InstructionSink<'_>)>); 5] = [
-        ("alk_io", 3, Box::new(constant(fake.io_at))),
-        ("alk_reserve", 4, Box::new(constant(fake.reserve))),
-        ("alk_settle", 4, Box::new(constant(0))),
-        ("alk_call", 5, Box::new(fake.call)),
-        ("alk_load", 6, Box::new(constant(0))),
+    let (mut functions, mut exports, mut code) =
+        (FunctionSection::new(), ExportSection::new(), CodeSection::new());
+    let bodies = [
+        ("alk_io", 3, vec![I32Const(fake.io_at.cast_signed())]),
+        ("alk_reserve", 4, vec![I32Const(fake.reserve.cast_signed())]),
+        ("alk_settle", 4, vec![I32Const(0)]),
+        ("alk_call", 5, fake.call.clone()),
+        ("alk_load", 6, vec![I32Const(0)]),
     ];
     for (index, (name, ty, body)) in (3..).zip(bodies) {
         functions.function(ty);
         exports.export(name, ExportKind::Func, index);
         let mut function = Function::new([]);
-        body(&mut function.instructions());
-        function.instructions().end();
+        body.iter().chain([&End]).for_each(|instruction| {
+            function.instruction(instruction);
+        });
         code.function(&function);
     }
     exports.export("memory", ExportKind::Memory, 0);
     exports.export("__stack_pointer", ExportKind::Global, 0);
     let mut memories = MemorySection::new();
+    let maximum = Some(100);
     memories.memory(MemoryType {
         minimum: 1,
-        maximum: Some(100),
+        maximum,
         memory64: false,
         shared: false,
         page_size_log2: None,
@@ -118,7 +132,7 @@ fn module(fake: &Fake) -> Vec<u8> {
 }
 
 /// Calls the fake with some input, then reads its output.
-async fn run(fake: &Fake, input: &str) -> Result<(Status, Option<String>), Fault> {
+async fn run(fake: &Fake) -> Result<(Status, Option<String>), Fault> {
     let engine = Engine::new(Config::new().epoch_interruption(true)).unwrap();
     let ticker = Ticker::start(&engine).unwrap();
     let module = wasmtime::Module::new(&engine, module(fake)).unwrap();
@@ -138,7 +152,7 @@ async fn run(fake: &Fake, input: &str) -> Result<(Status, Option<String>), Fault
     };
     let mut guest = Guest::new(&base, &bounds, &meter, permit)?;
     let _ticking = ticker.hold();
-    let status = meter.charge(&|| 0, guest.call(input, 1)).await?;
+    let status = meter.charge(&|| 0, guest.call("{}", 1)).await?;
     let (lines, _) = guest.state_mut().logs.take();
     assert!(lines.iter().map(|line| line.text.len()).sum::<usize>() <= 1000);
     let output = guest.output(100)?;
@@ -148,7 +162,7 @@ async fn run(fake: &Fake, input: &str) -> Result<(Status, Option<String>), Fault
 
 #[tokio::test]
 async fn an_honest_guest_is_understood() {
-    assert!(matches!(run(&HONEST, "{}").await, Ok((Status::Done, Some(text))) if text == "{}"));
+    assert!(matches!(run(&honest()).await, Ok((Status::Done, Some(text))) if text == "{}"));
 }
 
 #[tokio::test]
@@ -158,255 +172,88 @@ async fn numbers_that_make_no_sense_are_defects() {
             "I/O block outside",
             Fake {
                 io_at: 65_536,
-                ..HONEST
+                ..honest()
             },
         ),
         (
             "I/O block at the very end",
             Fake {
                 io_at: 65_521,
-                ..HONEST
+                ..honest()
             },
         ),
         (
             "I/O block wraps",
             Fake {
                 io_at: u32::MAX,
-                ..HONEST
+                ..honest()
             },
         ),
-        (
-            "input outside",
-            Fake {
-                io: [65_535, 1024, 4096, 2],
-                ..HONEST
-            },
-        ),
-        (
-            "input wraps",
-            Fake {
-                io: [u32::MAX, u32::MAX, 4096, 2],
-                ..HONEST
-            },
-        ),
+        ("input outside", io([65_535, 1024, 4096, 2])),
+        ("input wraps", io([u32::MAX, u32::MAX, 4096, 2])),
         (
             "reserved outside",
             Fake {
-                io: [1024, 0, 4096, 2],
                 reserve: u32::MAX,
-                ..HONEST
+                ..io([1024, 0, 4096, 2])
             },
         ),
-        (
-            "output outside",
-            Fake {
-                io: [1024, 1024, 65_530, 100],
-                ..HONEST
-            },
-        ),
-        (
-            "output wraps",
-            Fake {
-                io: [1024, 1024, u32::MAX, 100],
-                ..HONEST
-            },
-        ),
-        (
-            "output not UTF-8",
-            Fake {
-                io: [1024, 1024, 4096, 4],
-                ..HONEST
-            },
-        ),
-        (
-            "status 4",
-            Fake {
-                call: |code| {
-                    code.i32_const(4);
-                },
-                ..HONEST
-            },
-        ),
-        (
-            "status -1",
-            Fake {
-                call: |code| {
-                    code.i32_const(-1);
-                },
-                ..HONEST
-            },
-        ),
-        (
-            "status minimum",
-            Fake {
-                call: |code| {
-                    code.i32_const(i32::MIN);
-                },
-                ..HONEST
-            },
-        ),
-        (
-            "trap",
-            Fake {
-                call: |code| {
-                    code.unreachable();
-                },
-                ..HONEST
-            },
-        ),
-        (
-            "name outside",
-            Fake {
-                call: |code| {
-                    code.i32_const(0)
-                        .i32_const(-1)
-                        .i32_const(1)
-                        .i32_const(0)
-                        .i32_const(1)
-                        .call(0);
-                },
-                ..HONEST
-            },
-        ),
-        (
-            "name too long",
-            Fake {
-                call: |code| {
-                    code.i32_const(0)
-                        .i32_const(1)
-                        .i32_const(-1)
-                        .i32_const(0)
-                        .i32_const(1)
-                        .call(0);
-                },
-                ..HONEST
-            },
-        ),
-        (
-            "input of a call outside",
-            Fake {
-                call: |code| {
-                    code.i32_const(0)
-                        .i32_const(0)
-                        .i32_const(1)
-                        .i32_const(65_536)
-                        .i32_const(1)
-                        .call(0);
-                },
-                ..HONEST
-            },
-        ),
-        (
-            "input of a call not UTF-8",
-            Fake {
-                call: |code| {
-                    code.i32_const(0)
-                        .i32_const(0)
-                        .i32_const(0)
-                        .i32_const(4098)
-                        .i32_const(2)
-                        .call(0);
-                },
-                ..HONEST
-            },
-        ),
+        ("output outside", io([1024, 1024, 65_530, 100])),
+        ("output wraps", io([1024, 1024, u32::MAX, 100])),
+        ("output not UTF-8", io([1024, 1024, 4096, 4])),
+        ("status 4", calling(vec![I32Const(4)])),
+        ("status -1", calling(vec![I32Const(-1)])),
+        ("status minimum", calling(vec![I32Const(i32::MIN)])),
+        ("trap", calling(vec![Unreachable])),
+        ("name outside", import([0, -1, 1, 0, 1])),
+        ("name too long", import([0, 1, -1, 0, 1])),
+        ("input of a call outside", import([0, 0, 1, 65_536, 1])),
+        ("input of a call not UTF-8", import([0, 0, 0, 4098, 2])),
         (
             "log outside",
-            Fake {
-                call: |code| {
-                    code.i32_const(9)
-                        .i32_const(65_500)
-                        .i32_const(100)
-                        .call(1)
-                        .i32_const(0);
-                },
-                ..HONEST
-            },
+            calling(vec![
+                I32Const(9),
+                I32Const(65_500),
+                I32Const(100),
+                Call(1),
+                I32Const(0),
+            ]),
         ),
     ];
     for (name, fake) in fakes {
-        let outcome = run(&fake, "{}").await;
+        let outcome = run(&fake).await;
         assert!(matches!(outcome, Err(Fault::Defect(_))), "{name}: {outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn limits_hold_against_any_module() {
-    let long = Fake {
-        io: [1024, 1024, 0, 101],
-        ..HONEST
-    };
-    assert!(matches!(run(&long, "{}").await, Ok((_, None))));
-    let full = Fake {
-        io: [1024, 1, 4096, 2],
-        reserve: 0,
-        ..HONEST
-    };
+    assert!(matches!(run(&io([1024, 1024, 0, 101])).await, Ok((_, None))));
     assert!(matches!(
-        run(&full, "{}").await,
+        run(&io([1024, 1, 4096, 2])).await,
         Err(Fault::Limit(Limit::Memory(_)))
     ));
-    let endless = Fake {
-        call: |code| {
-            code.loop_(wasm_encoder::BlockType::Empty)
-                .br(0)
-                .end()
-                .i32_const(0);
-        },
-        ..HONEST
-    };
+    let endless = calling(vec![Loop(BlockType::Empty), Br(0), End, I32Const(0)]);
+    assert!(matches!(run(&endless).await, Err(Fault::Limit(Limit::Cpu(_)))));
+    let recursive = calling(vec![LocalGet(0), LocalGet(1), LocalGet(2), Call(6)]);
     assert!(matches!(
-        run(&endless, "{}").await,
-        Err(Fault::Limit(Limit::Cpu(_)))
-    ));
-    let recursive = Fake {
-        call: |code| {
-            code.local_get(0).local_get(1).local_get(2).call(6);
-        },
-        ..HONEST
-    };
-    assert!(matches!(
-        run(&recursive, "{}").await,
+        run(&recursive).await,
         Err(Fault::Limit(Limit::Stack(_)))
     ));
-    let calling = Fake {
-        call: |code| {
-            code.loop_(wasm_encoder::BlockType::Empty);
-            code.i32_const(0)
-                .i32_const(0)
-                .i32_const(1)
-                .i32_const(0)
-                .i32_const(1)
-                .call(0)
-                .drop()
-                .br(0)
-                .end()
-                .i32_const(0);
-        },
-        ..HONEST
-    };
+    let mut flood = vec![Loop(BlockType::Empty)];
+    flood.extend(import([0, 0, 1, 0, 1]).call);
+    flood.extend([Pop, Br(0), End, I32Const(0)]);
     assert!(matches!(
-        run(&calling, "{}").await,
+        run(&calling(flood)).await,
         Err(Fault::Limit(Limit::HostCallsTotal(10)))
     ));
-    let logging = Fake {
-        call: |code| {
-            for _ in 0..100 {
-                code.i32_const(-1).i32_const(0).i32_const(60_000).call(1);
-            }
-            code.i32_const(0);
-        },
-        ..HONEST
-    };
-    assert!(matches!(run(&logging, "{}").await, Ok((Status::Done, _))));
-    let growing = Fake {
-        call: |code| {
-            code.i32_const(90).memory_grow(0).i32_const(1).i32_add();
-        },
-        ..HONEST
-    };
+    let line = [I32Const(-1), I32Const(0), I32Const(60_000), Call(1)];
+    let mut logging: Vec<_> = std::iter::repeat_n(line, 100).flatten().collect();
+    logging.push(I32Const(0));
+    assert!(matches!(run(&calling(logging)).await, Ok((Status::Done, _))));
+    let growing = calling(vec![I32Const(90), MemoryGrow(0), I32Const(1), I32Add]);
     assert!(
-        matches!(run(&growing, "{}").await, Ok((Status::Done, _))),
+        matches!(run(&growing).await, Ok((Status::Done, _))),
         "growth beyond the limit answers -1"
     );
 }

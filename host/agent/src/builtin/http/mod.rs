@@ -2,8 +2,8 @@
 //!
 //! A caller names a target and a path below its base URL; the host is the target's, whatever the path says.
 //! The host adds the target's credential, and takes it out of what comes back. Redirects are answered, not
-//! followed. Addresses are
-//! checked by the resolver that the connector uses, so that what is checked is what is connected to.
+//! followed. Addresses are checked by the resolver that the connector uses, so that what is checked is what is
+//! connected to.
 
 mod address;
 mod fetch;

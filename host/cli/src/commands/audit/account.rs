@@ -65,7 +65,7 @@ fn authority(registered: &Value) -> String {
 
 fn examples(registered: &Value) -> String {
     let number = |name: &str| registered.pointer(&format!("/examples/{name}")).and_then(Value::as_u64);
-    match (number("given").unwrap_or_default(), number("passed")) {
+    match (number("count").unwrap_or_default(), number("passed")) {
         (0, _) => "none".to_owned(),
         (given, Some(passed)) => format!("{passed} of {given} passed, before it could be called"),
         (given, None) => format!("{given} given"),
@@ -130,7 +130,7 @@ mod tests {
             "registration": {"index": 9, "record": {
                 "version": 2, "time": 1_700_000_000_000_000_u64, "env": ["fs/list", "fs/read"],
                 "authority": {"label": "session:0f", "scopes": ["fs:read"]}, "spec": "cd", "source": "ab",
-                "guest": "ef", "examples": {"given": 2, "passed": 2},
+                "guest": "ef", "examples": {"count": 2, "passed": 2},
             }},
             "versions": [{}, {}],
             "source": {"digest": "ab", "text": "a\nb\n", "state": "intact"},

@@ -107,6 +107,11 @@ impl Verified {
         self.report.records
     }
 
+    /// Whether the signature covers every record.
+    pub(crate) fn is_covered(&self) -> bool {
+        self.report.covered == self.report.records
+    }
+
     /// What was checked, for programs.
     pub(crate) fn to_json(&self) -> Value {
         let report = &self.report;
