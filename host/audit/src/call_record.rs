@@ -75,6 +75,7 @@ pub(crate) struct CallRecord<'a> {
 
 /// The kinds of call records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub(crate) enum CallKind {
     /// A call may run.
     #[serde(rename = "call.admitted")]
@@ -89,12 +90,12 @@ pub(crate) enum CallKind {
 
 /// A call id: 16 bytes, written as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
-#[schemars(transparent)]
+#[schemars(transparent, inline)]
 pub(crate) struct CallHex(#[schemars(with = "String", regex(pattern = "^[0-9a-f]{32}$"))] pub(crate) [u8; 16]);
 
 /// A text that borrows from the record wherever it has no escapes.
 #[derive(Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(transparent)]
+#[schemars(transparent, inline)]
 pub(crate) struct Text<'a>(#[schemars(with = "String")] pub(crate) Cow<'a, str>);
 
 impl CallKind {

@@ -23,12 +23,10 @@ pub fn record_schema() -> Value {
     let events = generator.into_root_schema_for::<Event>().to_value();
     let mut definitions = call["$defs"].as_object().cloned().unwrap_or_default();
     definitions.extend(events["$defs"].as_object().cloned().unwrap_or_default());
-    // The kind is a constant in every variant.
-    definitions.remove("CallKind");
 
     let mut variants = CALL_KINDS.map(|(kind, required, allowed)| call_variant(&call, kind, required, allowed)).to_vec();
     for variant in events["oneOf"].as_array().into_iter().flatten() {
-        variants.push(event_variant(variant, &mut definitions));
+        variants.push(event_variant(variant));
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -56,10 +54,10 @@ fn call_variant(call: &Value, kind: &str, required: &[&str], allowed: &[&str]) -
     finish(variant, kind, required)
 }
 
-fn event_variant(variant: &Value, definitions: &mut Map<String, Value>) -> Value {
+fn event_variant(variant: &Value) -> Value {
     let kind = variant["properties"]["kind"]["const"].as_str().unwrap_or_default();
-    let name = variant["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")).unwrap_or_default();
-    let Some(Value::Object(members)) = definitions.remove(name) else { return Value::Null };
+    let mut members = variant.as_object().cloned().unwrap_or_default();
+    members.insert("additionalProperties".to_owned(), false.into());
     finish(members, kind, &[])
 }
 

@@ -328,8 +328,9 @@ impl Run<'_> {
                 let index = self.frontier.size();
                 let record = Record::parse(bytes, &mut scratch)
                     .map_err(|fault| VerifyError::Record { index, fault })?;
-                self.facts.note(index, &record)?;
                 self.frontier.push(Hash::of_leaf(bytes));
+                // Records that contradict each other because one was moved: the moved one is the finding.
+                self.facts.note(index, &record).map_err(|error| self.other_leaf().unwrap_or(error))?;
                 self.check_roots()?;
             }
             self.bytes += count(bundle.whole_bytes());
@@ -358,12 +359,14 @@ impl Run<'_> {
             if found == expected {
                 return Ok(());
             }
-            // A record that differs from its hash on disk is named; otherwise the whole tree is another.
-            if let Some((index, path)) = self.tiles.first_other_leaf(self.layout, &self.frontier) {
-                return Err(VerifyError::Leaf { index, path });
-            }
-            Err(VerifyError::OtherTree { which, size, expected, found })
+            Err(self.other_leaf().unwrap_or(VerifyError::OtherTree { which, size, expected, found }))
         })
+    }
+
+    /// The record of the current bundle that differs from its hash on disk: it says more than what follows from it.
+    fn other_leaf(&self) -> Option<VerifyError> {
+        let (index, path) = self.tiles.first_other_leaf(self.layout, &self.frontier)?;
+        Some(VerifyError::Leaf { index, path })
     }
 
     fn check_sizes(&self) -> Result<(), VerifyError> {

@@ -87,9 +87,9 @@ fn every_record_fits_the_schema() {
 fn events_read_back() {
     for event in one_of_each() {
         let mut bytes = Vec::new();
-        crate::record::write_event(&event, 7, &mut bytes);
-        let parsed = crate::record::Record::parse(&bytes, &mut Vec::new()).unwrap();
-        let crate::record::Record::Event(parsed, _) = parsed else { panic!("{parsed:?}") };
+        record::write_event(&event, 7, &mut bytes);
+        let parsed = record::Record::parse(&bytes, &mut Vec::new()).unwrap();
+        let record::Record::Event(parsed, _) = parsed else { panic!("{parsed:?}") };
         let small = serde_json::to_string(&event).unwrap().replace(&u64::MAX.to_string(), "9007199254740991");
         assert_eq!(serde_json::to_string(&parsed).unwrap(), small);
     }

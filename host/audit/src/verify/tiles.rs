@@ -102,7 +102,7 @@ impl TilesOnDisk {
     /// The first record of the current bundle that differs from its hash on disk.
     pub(super) fn first_other_leaf(&self, layout: &Layout, frontier: &Frontier) -> Option<(u64, PathBuf)> {
         let hashes = frontier.levels().first()?;
-        let index = (frontier.size() - 1) / 256;
+        let index = frontier.size().checked_sub(1)? / 256;
         let full = TileFile::hashes(0, index);
         let width = u8::try_from(hashes.len()).ok().filter(|width| *width > 0);
         for tile in [Some(full), width.map(|width| full.partial(width))].into_iter().flatten() {

@@ -123,7 +123,7 @@ mod tests {
         let first = headline(1, HOST, true, 1_500_000, plain);
         assert_eq!(first, "  1  start a host on loopback                  1.5 s  ok");
         let other = headline(12, ENDLESS, false, 42, plain);
-        assert_eq!(other, " 12  attack: an endless loop                  42 µs  FAILED");
+        assert_eq!(other, " 12  attack: an endless loop                   42 µs  FAILED");
     }
 
     #[test]

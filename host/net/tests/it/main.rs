@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests fail like tests"
+    reason = "what supports the tests fails like a test"
 )]
 
 mod drain;

@@ -232,8 +232,7 @@ tools    none";
             "logs": [{"level": "info", "text": "hello"}], "log_truncated": true,
             "calls": [{"operation": "fs/list", "outcome": "OK", "micros": 1500}],
         });
-        let expected = "\
- info: hello
+        let expected = " info: hello
   (the log was cut at its limit)
 call     outcome    time
 fs/list  OK       1.5 ms";
