@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alknet_call::{
-    AuditSink, CallAdapter, CallFacts, Client, Decision, Dispatcher, Limits, OpName, OperationKind, OperationSpec,
-    Outcome, Recorded, Registration, Registry, Schema, handler_fn,
+    AuditSink, CallAdapter, CallFacts, Client, Decision, Dispatcher, Limits, OpName, OperationKind,
+    OperationSpec, Outcome, Recorded, Registration, Registry, Schema, handler_fn,
 };
 use alknet_core::{
     ALPN_CALL, AuthContext, ConfigIdentityProvider, Connection, Directory, DrainSignal, Ed25519SecretKey,
@@ -57,7 +57,9 @@ impl ProtocolHandler for RawEcho {
         let mut buffer = vec![0; 64 << 10];
         loop {
             let read = recv.read(&mut buffer).await.map_err(HandlerError::StreamError)?;
-            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(());
+            };
             send.write_all(bytes).await.map_err(HandlerError::StreamError)?;
         }
     }
@@ -86,7 +88,12 @@ fn dispatcher() -> Result<Dispatcher, Box<dyn Error>> {
     let echo = Registration::local(spec, handler_fn(|input, _| async move { Ok(input) }));
     let registry = Registry::builder().register(echo)?.build();
     let clock = Arc::new(SystemClock);
-    Ok(Dispatcher::new(registry, Arc::new(Counting::default()), Limits::default(), clock))
+    Ok(Dispatcher::new(
+        registry,
+        Arc::new(Counting::default()),
+        Limits::default(),
+        clock,
+    ))
 }
 
 struct Percentiles {
@@ -96,8 +103,15 @@ struct Percentiles {
 
 fn percentiles(mut times: Vec<Duration>) -> Percentiles {
     times.sort_unstable();
-    let at = |part: usize| times.get(times.len() * part / 100).map_or(0.0, |t| t.as_secs_f64() * 1e6);
-    Percentiles { p50: at(50), p99: at(99) }
+    let at = |part: usize| {
+        times
+            .get(times.len() * part / 100)
+            .map_or(0.0, |t| t.as_secs_f64() * 1e6)
+    };
+    Percentiles {
+        p50: at(50),
+        p99: at(99),
+    }
 }
 
 async fn raw_sequential(connection: &Connection, bytes: usize) -> Result<Percentiles, Box<dyn Error>> {
@@ -137,15 +151,23 @@ async fn calls_concurrent(client: &Client, input: &Value, in_flight: usize) -> R
 
 fn main() -> Result<(), Box<dyn Error>> {
     // One worker for each side, as two hosts would have.
-    let build = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let build = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+    };
     let (server, client) = (build()?, build()?);
     let (endpoint, pin) = server.block_on(async {
         let clock = Arc::new(SystemClock);
         let identities = Arc::new(ConfigIdentityProvider::new(Directory::default(), clock));
-        let handlers = CallAdapter::new(dispatcher()?, identities.clone()).register(HandlerRegistry::builder())?;
+        let handlers =
+            CallAdapter::new(dispatcher()?, identities.clone()).register(HandlerRegistry::builder())?;
         let handlers = handlers.register(Arc::new(RawEcho))?.build();
         let mut config = EndpointConfig::new(Ed25519SecretKey::generate()?, handlers, identities);
-        config.quic = Some(QuicConfig { listen: "127.0.0.1:0".parse()? });
+        config.quic = Some(QuicConfig {
+            listen: "127.0.0.1:0".parse()?,
+        });
         let endpoint = Endpoint::bind(config).await?;
         let pin = Fingerprint::from(&endpoint.public_key());
         Ok::<_, Box<dyn Error>>((endpoint, pin))
@@ -173,8 +195,15 @@ async fn run(addr: std::net::SocketAddr, pin: Fingerprint) -> Result<(), Box<dyn
     for _ in 0..3 {
         let base = raw_sequential(&raw, frame_bytes).await?;
         let call = calls_sequential(&client, &input).await?;
-        writeln!(out, "raw echo p50 {:.1} us p99 {:.1} us | call p50 {:.1} us p99 {:.1} us | ratio {:.2}",
-            base.p50, base.p99, call.p50, call.p99, call.p50 / base.p50)?;
+        writeln!(
+            out,
+            "raw echo p50 {:.1} us p99 {:.1} us | call p50 {:.1} us p99 {:.1} us | ratio {:.2}",
+            base.p50,
+            base.p99,
+            call.p50,
+            call.p99,
+            call.p50 / base.p50
+        )?;
         rounds.push_back(call.p50 / base.p50);
     }
     for in_flight in [1, 16, 64, 256] {

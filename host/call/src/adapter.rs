@@ -22,7 +22,11 @@ pub struct CallAdapter {
 impl CallAdapter {
     /// An adapter for `alknet/call`.
     pub fn new(dispatcher: Dispatcher, identities: Arc<dyn IdentityProvider>) -> Self {
-        Self { alpn: ALPN_CALL, dispatcher, identities }
+        Self {
+            alpn: ALPN_CALL,
+            dispatcher,
+            identities,
+        }
     }
 
     /// Registers the protocol under its ALPN and under the alias `alk/call`.
@@ -30,7 +34,10 @@ impl CallAdapter {
     /// # Errors
     /// [`RegistryError::DuplicateAlpn`] when either is taken.
     pub fn register(self, registry: HandlerRegistryBuilder) -> Result<HandlerRegistryBuilder, RegistryError> {
-        let alias = Self { alpn: ALPN_CALL_ALIAS, ..self.clone() };
+        let alias = Self {
+            alpn: ALPN_CALL_ALIAS,
+            ..self.clone()
+        };
         registry.register(Arc::new(self))?.register(Arc::new(alias))
     }
 }
@@ -48,12 +55,16 @@ impl ProtocolHandler for CallAdapter {
         drain: DrainSignal,
     ) -> Result<(), HandlerError> {
         let identities = Arc::clone(&self.identities);
-        Link::new(connection, auth.clone(), self.dispatcher.clone(), identities).run(drain).await
+        Link::new(connection, auth.clone(), self.dispatcher.clone(), identities)
+            .run(drain)
+            .await
     }
 }
 
 impl fmt::Debug for CallAdapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallAdapter").field("alpn", &String::from_utf8_lossy(self.alpn)).finish_non_exhaustive()
+        f.debug_struct("CallAdapter")
+            .field("alpn", &String::from_utf8_lossy(self.alpn))
+            .finish_non_exhaustive()
     }
 }

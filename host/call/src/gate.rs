@@ -44,7 +44,10 @@ impl Admitted {
 
     /// Joins what the gate has checked with the scope the dispatcher made for it.
     pub(crate) fn enter(checked: Checked, scope: CallScope) -> Self {
-        let Checked { input, permit: Permit { .. } } = checked;
+        let Checked {
+            input,
+            permit: Permit { .. },
+        } = checked;
         Self { input, scope }
     }
 }
@@ -110,7 +113,10 @@ pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &OpName) -> Result<Res
             tree.layers.lookup(name).ok_or(Refusal::Absent)?
         }
     };
-    Ok(Resolved { layer, registration: Arc::clone(registration) })
+    Ok(Resolved {
+        layer,
+        registration: Arc::clone(registration),
+    })
 }
 
 /// May the caller run it, now, with this input?
@@ -122,7 +128,10 @@ pub(crate) fn check(
     limits: &Limits,
 ) -> Result<Checked, Refusal> {
     let spec = resolved.registration.spec();
-    let permit = spec.access_control().check(caller.grants()).map_err(Refusal::Denied)?;
+    let permit = spec
+        .access_control()
+        .check(caller.grants())
+        .map_err(Refusal::Denied)?;
     if tree.root.is_late() {
         return Err(Refusal::Late);
     }

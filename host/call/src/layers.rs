@@ -43,7 +43,11 @@ impl SessionLayer {
     ///
     /// # Errors
     /// [`RegistrationError`] when it is no session operation or would shadow the curated layer.
-    pub fn with(&self, registration: Arc<Registration>, curated: &Registry) -> Result<Self, RegistrationError> {
+    pub fn with(
+        &self,
+        registration: Arc<Registration>,
+        curated: &Registry,
+    ) -> Result<Self, RegistrationError> {
         let name = registration.spec().name().clone();
         if registration.provenance() != Provenance::Session {
             return Err(RegistrationError::Namespace(name));

@@ -9,8 +9,8 @@ mod serving;
 mod stream;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use alknet_core::{
     AuthContext, AuthToken, Connection, DrainSignal, HandlerError, Identity, IdentityProvider, StreamError,
@@ -167,7 +167,9 @@ impl Link {
 
     /// The identity of one request: its token's, where the token is known, else the connection's.
     fn identify(&self, token: Option<&AuthToken>) -> Option<Identity> {
-        let Some(token) = token else { return self.connection_identity() };
+        let Some(token) = token else {
+            return self.connection_identity();
+        };
         if let Some(identity) = self.0.identities.resolve_from_token(token) {
             return Some(identity);
         }
@@ -193,6 +195,8 @@ impl Drop for CancelAll<'_> {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("connection", &self.0.connection).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("connection", &self.0.connection)
+            .finish_non_exhaustive()
     }
 }

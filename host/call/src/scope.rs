@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use crate::call::Tree;
 use crate::caller::Composer;
 use crate::dispatch::Dispatcher;
-use crate::{CallError, CallId, Caller, Composition, Limits, OpName, Reach, Registration, Registry, SessionLayer};
+use crate::{
+    CallError, CallId, Caller, Composition, Limits, OpName, Reach, Registration, Registry, SessionLayer,
+};
 
 /// A running call, seen from inside its handler. Cheap to clone; read-only.
 #[derive(Clone)]
@@ -46,7 +48,15 @@ impl CallScope {
         tree: Tree,
     ) -> Self {
         let capabilities = inherited(&caller, &registration);
-        Self(Arc::new(Inner { id, depth: caller.depth(), caller, registration, capabilities, tree, dispatcher }))
+        Self(Arc::new(Inner {
+            id,
+            depth: caller.depth(),
+            caller,
+            registration,
+            capabilities,
+            tree,
+            dispatcher,
+        }))
     }
 
     /// This call's id.
@@ -139,7 +149,10 @@ impl CallScope {
     /// NOT_FOUND when the name is outside this operation's reach, FORBIDDEN when its authority does not
     /// suffice, INVALID_INPUT, TIMEOUT, or what the operation itself raises.
     pub async fn invoke(&self, name: &str, input: Value) -> Result<Value, CallError> {
-        let composer = Composer { scope: self.clone(), composition: self.composition().clone() };
+        let composer = Composer {
+            scope: self.clone(),
+            composition: self.composition().clone(),
+        };
         self.compose(composer, self.0.tree.clone(), name, input).await
     }
 
@@ -157,13 +170,18 @@ impl CallScope {
         let exists = session.layer.get(name).is_some();
         // With an empty composition the gate refuses, and records it.
         let composition = match session.composition.authority() {
-            Some(own) if exists => self.composition().attenuate(own.label().clone(), own.grants(), &reach),
+            Some(own) if exists => self
+                .composition()
+                .attenuate(own.label().clone(), own.grants(), &reach),
             Some(_) | None => Composition::default(),
         };
         let mut tree = self.0.tree.clone();
         tree.layers.session = Some(Arc::clone(&session.layer));
         tree.session = Some(Arc::clone(&session.id));
-        let composer = Composer { scope: self.clone(), composition };
+        let composer = Composer {
+            scope: self.clone(),
+            composition,
+        };
         self.compose(composer, tree, name.as_str(), input).await
     }
 

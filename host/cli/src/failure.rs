@@ -186,10 +186,31 @@ impl CommandError {
 
     fn details_text(&self) -> String {
         let details = self.call.as_ref().and_then(|error| error.details());
-        let pretty = details.and_then(|details| serde_json::to_string_pretty(details).ok());
-        pretty.map(|pretty| format!("\n  details: {}", pretty.replace('\n', "\n  "))).unwrap_or_default()
+        details.map(|details| format!("\n  {}", describe(details).replace('\n', "\n  "))).unwrap_or_default()
     }
 }
+
+/// Details for people: the places of an input that fails its schema, else the JSON, on one line where it fits.
+fn describe(details: &Value) -> String {
+    if let Some(violations) = details.get("violations").and_then(Value::as_array) {
+        let member = |violation: &Value, name: &str| {
+            violation.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
+        };
+        let lines = violations.iter().map(|violation| {
+            let place = member(violation, "pointer");
+            let place = if place.is_empty() { "the input itself".to_owned() } else { place };
+            format!("at {place}: not as `{}` in the schema demands", member(violation, "keyword"))
+        });
+        return lines.collect::<Vec<_>>().join("\n");
+    }
+    let compact = details.to_string();
+    if compact.len() <= ONE_LINE_BYTES_MAX {
+        return format!("details: {compact}");
+    }
+    format!("details: {}", serde_json::to_string_pretty(details).unwrap_or(compact))
+}
+
+const ONE_LINE_BYTES_MAX: usize = 100;
 
 /// The error object of the call protocol; `details` is null when there are none.
 pub(crate) fn call_error_to_json(error: &CallError) -> Value {
@@ -259,8 +280,16 @@ mod tests {
                    "details": {"near": ["a/c"]}})
         );
         let text = error.to_text();
-        assert!(text.starts_with("error: NOT_FOUND: operation not found: a/b\n  details: {\n"), "{text}");
-        assert!(text.ends_with("\n  hint: look again"), "{text}");
+        let expected = "error: NOT_FOUND: operation not found: a/b\n  details: {\"near\":[\"a/c\"]}\n  hint: look again";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn details_are_readable() {
+        let violations = json!({"violations": [{"pointer": "/dir", "keyword": "type"}, {"pointer": "", "keyword": "required"}]});
+        let expected = "at /dir: not as `type` in the schema demands\nat the input itself: not as `required` in the schema demands";
+        assert_eq!(describe(&violations), expected);
+        assert!(describe(&json!({"text": "x".repeat(200)})).starts_with("details: {\n"));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::config::{self, Config, LoadError};
 use crate::failure::{CommandError, chain};
 
 pub(crate) use key_file::{
-    KeyFileError, check_private_dir, create_key, create_private_dir, create_private_file, read_key, read_secret,
+    KeyFileError, check_private_dir, create_key, create_private_dir, create_private_file, read_key,
+    read_secret,
 };
 pub(crate) use runtime::{IrohNode, RuntimeFile, RuntimeInfo};
 
@@ -129,7 +130,10 @@ impl From<KeyFileError> for CommandError {
 }
 
 fn search(start: &Path) -> Option<PathBuf> {
-    start.ancestors().map(|folder| folder.join(config::FILE_NAME)).find(|file| file.is_file())
+    start
+        .ancestors()
+        .map(|folder| folder.join(config::FILE_NAME))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

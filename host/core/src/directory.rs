@@ -91,6 +91,14 @@ struct ApiKey {
     expires_at: Option<u64>,
 }
 
+/// What belongs to one entry only, whether that entry is enabled or not.
+#[derive(Default)]
+struct Taken {
+    ids: BTreeSet<IdentityId>,
+    fingerprints: BTreeSet<Fingerprint>,
+    tokens: BTreeSet<String>,
+}
+
 impl Directory {
     /// Validates and indexes a policy.
     ///
@@ -98,58 +106,58 @@ impl Directory {
     /// [`DirectoryError`] naming the first conflict; nothing is taken over then.
     pub fn new(policy: AuthPolicy) -> Result<Self, DirectoryError> {
         let mut directory = Self::default();
-        let (mut ids, mut tokens) = (BTreeSet::new(), BTreeSet::new());
+        let mut taken = Taken::default();
         for peer in policy.peers {
-            directory.add_peer(peer, &mut ids, &mut tokens)?;
+            directory.add_peer(peer, &mut taken)?;
         }
         for key in policy.api_keys {
-            directory.add_api_key(key, &mut tokens)?;
+            directory.add_api_key(key, &mut taken)?;
         }
         Ok(directory)
     }
 
-    fn add_peer(
-        &mut self,
-        peer: PeerEntry,
-        ids: &mut BTreeSet<IdentityId>,
-        tokens: &mut BTreeSet<String>,
-    ) -> Result<(), DirectoryError> {
+    fn add_peer(&mut self, peer: PeerEntry, taken: &mut Taken) -> Result<(), DirectoryError> {
         if peer.peer_id.as_str() == "local" {
             return Err(DirectoryError::ReservedPeer);
         }
-        if !ids.insert(peer.peer_id.clone()) {
+        if !taken.ids.insert(peer.peer_id.clone()) {
             return Err(DirectoryError::DuplicatePeer(peer.peer_id));
         }
         let identity = Identity::new(peer.peer_id.clone(), peer.grants);
         for fingerprint in peer.fingerprints {
-            if self.by_fingerprint.insert(fingerprint, identity.clone()).is_some() {
+            if !taken.fingerprints.insert(fingerprint) {
                 return Err(DirectoryError::DuplicateFingerprint(fingerprint));
+            }
+            if peer.enabled {
+                self.by_fingerprint.insert(fingerprint, identity.clone());
             }
         }
         if let Some(hash) = peer.auth_token_hash {
-            if !tokens.insert(hash.to_string()) {
+            if !taken.tokens.insert(hash.to_string()) {
                 return Err(DirectoryError::DuplicateToken(peer.peer_id.to_string()));
             }
             if peer.enabled {
-                self.peer_tokens.push((hash, identity.clone()));
+                self.peer_tokens.push((hash, identity));
             }
-        }
-        if !peer.enabled {
-            self.by_fingerprint.retain(|_, known| known.id() != identity.id());
         }
         Ok(())
     }
 
-    fn add_api_key(&mut self, key: ApiKeyEntry, tokens: &mut BTreeSet<String>) -> Result<(), DirectoryError> {
-        if key.prefix.len() != PREFIX_BYTES || !key.prefix.starts_with(TOKEN_PREFIX) || !key.prefix.is_ascii() {
+    fn add_api_key(&mut self, key: ApiKeyEntry, taken: &mut Taken) -> Result<(), DirectoryError> {
+        if key.prefix.len() != PREFIX_BYTES || !key.prefix.starts_with(TOKEN_PREFIX) || !key.prefix.is_ascii()
+        {
             return Err(DirectoryError::BadPrefix(key.prefix));
         }
-        if !tokens.insert(key.hash.to_string()) {
+        if !taken.tokens.insert(key.hash.to_string()) {
             return Err(DirectoryError::DuplicateToken(key.prefix));
         }
         let grants = Grants::from_scopes(key.grants.scopes().cloned());
         let identity = Identity::new(IdentityId::parse(&key.prefix)?, grants);
-        let entry = ApiKey { hash: key.hash, identity, expires_at: key.expires_at };
+        let entry = ApiKey {
+            hash: key.hash,
+            identity,
+            expires_at: key.expires_at,
+        };
         self.api_keys.entry(key.prefix).or_default().push(entry);
         Ok(())
     }
@@ -170,7 +178,10 @@ impl Directory {
         let prefix = std::str::from_utf8(token.as_bytes().get(..PREFIX_BYTES)?).ok()?;
         let live = |key: &&ApiKey| key.expires_at.is_none_or(|end| unix_seconds < end);
         let keys = self.api_keys.get(prefix)?;
-        keys.iter().filter(|key| key.hash == hash).find(live).map(|key| key.identity.clone())
+        keys.iter()
+            .filter(|key| key.hash == hash)
+            .find(live)
+            .map(|key| key.identity.clone())
     }
 }
 
@@ -185,7 +196,10 @@ impl ConfigIdentityProvider {
     /// A provider over a directory.
     #[must_use]
     pub fn new(directory: Directory, clock: Arc<dyn Clock>) -> Self {
-        Self { directory: ArcSwap::from_pointee(directory), clock }
+        Self {
+            directory: ArcSwap::from_pointee(directory),
+            clock,
+        }
     }
 
     /// Replaces the whole directory. A grant of privilege: only local, authenticated triggers may call it.

@@ -71,7 +71,10 @@ impl PublicKey {
     /// Whether `signature` is this key's over `message`.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&self.0) else { return false };
-        key.verify(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
+        let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&self.0) else {
+            return false;
+        };
+        key.verify(message, &ed25519_dalek::Signature::from_bytes(signature))
+            .is_ok()
     }
 }

@@ -11,6 +11,9 @@ pub struct RateLimits {
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self { connections_per_ip_max: 100, auth_attempts_max: 5 }
+        Self {
+            connections_per_ip_max: 100,
+            auth_attempts_max: 5,
+        }
     }
 }

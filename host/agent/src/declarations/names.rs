@@ -34,7 +34,12 @@ impl<'a> Names<'a> {
                 Some(_) => {}
                 None => {
                     self.by_name.insert(name.clone(), self.definitions.len());
-                    self.definitions.push(Definition { name: name.clone(), schema, root, text: String::new() });
+                    self.definitions.push(Definition {
+                        name: name.clone(),
+                        schema,
+                        root,
+                        text: String::new(),
+                    });
                     return name;
                 }
             }
@@ -69,7 +74,8 @@ impl<'a> Names<'a> {
 
 /// Equal schemas mean the same if what they refer to is equal too.
 fn means_the_same(known: &Definition<'_>, schema: &Value, root: &Value) -> bool {
-    known.schema == schema && (!refers(schema) || known.root == root || known.root.get("$defs") == root.get("$defs"))
+    known.schema == schema
+        && (!refers(schema) || known.root == root || known.root.get("$defs") == root.get("$defs"))
 }
 
 fn refers(schema: &Value) -> bool {
@@ -100,7 +106,33 @@ const NAME_BYTES_MAX: usize = 64;
 
 /// Names that mean something already.
 const RESERVED: &[&str] = &[
-    "Array", "AsyncGenerator", "AsyncIterable", "AsyncIterator", "Boolean", "CallError", "Date", "Env", "Error",
-    "Function", "Generator", "Infinity", "Iterable", "Iterator", "JSON", "Map", "Math", "NaN", "Number", "Object",
-    "OperationError", "Parameters", "Promise", "Record", "RegExp", "ReturnType", "Set", "String", "Symbol",
+    "Array",
+    "AsyncGenerator",
+    "AsyncIterable",
+    "AsyncIterator",
+    "Boolean",
+    "CallError",
+    "Date",
+    "Env",
+    "Error",
+    "Function",
+    "Generator",
+    "Infinity",
+    "Iterable",
+    "Iterator",
+    "JSON",
+    "Map",
+    "Math",
+    "NaN",
+    "Number",
+    "Object",
+    "OperationError",
+    "Parameters",
+    "Promise",
+    "Record",
+    "RegExp",
+    "ReturnType",
+    "Set",
+    "String",
+    "Symbol",
 ];

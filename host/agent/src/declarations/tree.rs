@@ -43,8 +43,13 @@ impl Tree {
                     out.push_str(&format!("{doc}{name}{signature};\n"));
                 }
                 operation => {
-                    let call = operation.as_ref().map_or(String::new(), |(doc, signature)| format!("{doc}{signature};\n"));
-                    out.push_str(&format!("{name}: {{\n{}}};\n", indented(&(call + &node.group.render()))));
+                    let call = operation
+                        .as_ref()
+                        .map_or(String::new(), |(doc, signature)| format!("{doc}{signature};\n"));
+                    out.push_str(&format!(
+                        "{name}: {{\n{}}};\n",
+                        indented(&(call + &node.group.render()))
+                    ));
                 }
             }
         }

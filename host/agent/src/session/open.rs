@@ -107,10 +107,20 @@ async fn open(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Ou
     let wanted = wanted(&profile, input.env);
     let label = authority_label(&id)?;
     let composition = scope.composition().attenuate(label, &profile.grants, &wanted);
-    let ttl = input.ttl_seconds.map_or(profile.limits.ttl_default, Duration::from_secs);
+    let ttl = input
+        .ttl_seconds
+        .map_or(profile.limits.ttl_default, Duration::from_secs);
     let ttl = ttl.min(profile.limits.ttl_max);
     let now = scope.clock().unix_micros();
-    let opening = Opening { owner, label: input.label, profile, composition, id, now, ttl };
+    let opening = Opening {
+        owner,
+        label: input.label,
+        profile,
+        composition,
+        id,
+        now,
+        ttl,
+    };
     let session = sessions.0.store.open(opening);
     if let Err(unrecorded) = sessions.0.journal.opened(&session, scope).await {
         sessions.0.store.remove(&session.id);
@@ -136,7 +146,11 @@ fn authority_label(id: &str) -> Result<IdentityId, CallError> {
 fn wanted(profile: &Profile, env: Option<Vec<String>>) -> Reach {
     let allowed = |name: &OpName| profile.env.contains(name);
     let names: BTreeSet<OpName> = match env {
-        Some(names) => names.iter().filter_map(|name| OpName::parse(name).ok()).filter(allowed).collect(),
+        Some(names) => names
+            .iter()
+            .filter_map(|name| OpName::parse(name).ok())
+            .filter(allowed)
+            .collect(),
         None => profile.env.clone(),
     };
     Reach::of(names).with_session_operations()
@@ -144,8 +158,10 @@ fn wanted(profile: &Profile, env: Option<Vec<String>>) -> Reach {
 
 fn describe(session: &Session, scope: &CallScope) -> Output {
     let names = session.composition.reach().names();
-    let found: Vec<&OperationSpec> =
-        names.filter_map(|name| scope.curated().get(name)).map(|registration| registration.spec()).collect();
+    let found: Vec<&OperationSpec> = names
+        .filter_map(|name| scope.curated().get(name))
+        .map(|registration| registration.spec())
+        .collect();
     let env = found.iter().map(|spec| EnvEntry {
         name: spec.name().to_string(),
         kind: spec.kind().as_str().to_owned(),
@@ -164,7 +180,9 @@ fn describe(session: &Session, scope: &CallScope) -> Output {
 fn authority_view(session: &Session) -> AuthorityView {
     let authority = session.composition.authority();
     AuthorityView {
-        label: authority.map(|authority| authority.label().to_string()).unwrap_or_default(),
+        label: authority
+            .map(|authority| authority.label().to_string())
+            .unwrap_or_default(),
         scopes: authority.map_or_else(Vec::new, |authority| {
             authority.grants().scopes().map(ToString::to_string).collect()
         }),
@@ -175,7 +193,11 @@ fn limits_view(limits: &SessionLimits, profile: &Profile) -> LimitsView {
     let call = &limits.call;
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     LimitsView {
-        languages: profile.languages.iter().map(|language| super::register::language_name(*language)).collect(),
+        languages: profile
+            .languages
+            .iter()
+            .map(|language| super::register::language_name(*language))
+            .collect(),
         operations: limits.operations_max,
         calls_in_flight: limits.calls_in_flight_max,
         cpu_ms: millis(call.cpu),

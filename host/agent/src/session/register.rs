@@ -118,11 +118,18 @@ struct Output {
 }
 
 pub(super) fn registration(sessions: &Sessions) -> Result<Registration, SpecError> {
-    let spec = OperationSpec::mutation::<Input, Output>("session/register")?
-        .describe("Makes an operation of a source you wrote: compiles it, runs the examples, then it is callable.");
+    let spec = OperationSpec::mutation::<Input, Output>("session/register")?.describe(
+        "Makes an operation of a source you wrote: compiles it, runs the examples, then it is callable.",
+    );
     let spec = raises_source(Sessions::guarded(spec)?)?
-        .raises(SCHEMA_REJECTED, "A schema does not compile: {schema, pointer, reason}.")?
-        .raises(EXAMPLE_FAILED, "An example gave something else: {index, expected, actual}.")?;
+        .raises(
+            SCHEMA_REJECTED,
+            "A schema does not compile: {schema, pointer, reason}.",
+        )?
+        .raises(
+            EXAMPLE_FAILED,
+            "An example gave something else: {index, expected, actual}.",
+        )?;
     let composition = sessions.composition()?;
     let sessions = sessions.clone();
     let handler = typed_handler(move |input: Input, scope: CallScope| {
@@ -178,7 +185,9 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
 }
 
 fn checked_name(session: &Session, input: &Input, scope: &CallScope) -> Result<OpName, CallError> {
-    let name = OpName::in_session(&input.name).ok().filter(|_| !input.name.starts_with('_'));
+    let name = OpName::in_session(&input.name)
+        .ok()
+        .filter(|_| !input.name.starts_with('_'));
     let name = name.ok_or_else(|| {
         CallError::invalid_input("a name is letters, digits, `.`, `_` and `-`, not beginning with `_`")
     })?;
@@ -190,7 +199,11 @@ fn checked_name(session: &Session, input: &Input, scope: &CallScope) -> Result<O
     let max = session.profile.limits.operations_max;
     if !taken && layer.iter().len() >= max {
         let limit = u64::try_from(max).unwrap_or(u64::MAX);
-        return Err(limit_exceeded("operations", limit, format!("the session holds {max} operations already")));
+        return Err(limit_exceeded(
+            "operations",
+            limit,
+            format!("the session holds {max} operations already"),
+        ));
     }
     Ok(name)
 }
@@ -222,7 +235,12 @@ fn spec(session: &Session, name: &OpName, input: &Input) -> Result<OperationSpec
         };
         let (code, description) = (error.code.clone(), error.description.clone());
         spec = spec
-            .raises_with(ErrorSpec { code, description, details, http_status: None })
+            .raises_with(ErrorSpec {
+                code,
+                description,
+                details,
+                http_status: None,
+            })
             .map_err(|error| CallError::invalid_input(format!("error_schemas: {error}")))?;
     }
     if spec.declared(LIMIT_EXCEEDED).is_some() {
@@ -247,7 +265,8 @@ pub(super) fn composition(
         }
     };
     let layer = session.layer();
-    let allowed = |wanted: &&OpName| own.reach().allows(wanted) || *wanted == name || layer.get(wanted).is_some();
+    let allowed =
+        |wanted: &&OpName| own.reach().allows(wanted) || *wanted == name || layer.get(wanted).is_some();
     let denied: Vec<&OpName> = wanted.iter().filter(|name| !allowed(name)).collect();
     if !denied.is_empty() {
         return Err(env_denied(denied.into_iter()));
@@ -269,9 +288,18 @@ async fn compile(
         Language::JavaScript => "js",
     };
     let file = format!("{}.{extension}", input.name);
-    let source = Source { language, file: &file, text: &input.source };
+    let source = Source {
+        language,
+        file: &file,
+        text: &input.source,
+    };
     let env: Vec<String> = composition.reach().names().map(ToString::to_string).collect();
-    sessions.0.sandbox.register(source, &env, &session.profile.limits.call).await.map_err(rejected)
+    sessions
+        .0
+        .sandbox
+        .register(source, &env, &session.profile.limits.call)
+        .await
+        .map_err(rejected)
 }
 
 pub(super) fn check_language(session: &Session, language: Language) -> Result<(), CallError> {
@@ -279,7 +307,9 @@ pub(super) fn check_language(session: &Session, language: Language) -> Result<()
         return Ok(());
     }
     let language = language_name(language);
-    Err(CallError::invalid_input(format!("the session's profile does not allow {language}")))
+    Err(CallError::invalid_input(format!(
+        "the session's profile does not allow {language}"
+    )))
 }
 
 async fn try_examples(
@@ -292,7 +322,11 @@ async fn try_examples(
     let max = session.profile.limits.examples_max;
     if examples.len() > max {
         let limit = u64::try_from(max).unwrap_or(u64::MAX);
-        return Err(limit_exceeded("examples", limit, format!("more than {max} examples")));
+        return Err(limit_exceeded(
+            "examples",
+            limit,
+            format!("more than {max} examples"),
+        ));
     }
     let context = session.context(Arc::new(layer.clone()));
     let count = examples.len();
@@ -307,7 +341,11 @@ async fn try_examples(
             Err(error) => json!({ "error": error.code().as_str(), "message": error.message() }),
         };
         let expected = output.map_or_else(|| json!({ "error": error }), |output| json!({ "output": output }));
-        let key = if expected.get("output").is_some() { "output" } else { "error" };
+        let key = if expected.get("output").is_some() {
+            "output"
+        } else {
+            "error"
+        };
         if actual.get(key) != expected.get(key) {
             let details = json!({ "index": index, "expected": expected, "actual": actual });
             let message = format!("example {index} gave something else than expected");

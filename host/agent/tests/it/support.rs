@@ -6,8 +6,8 @@ use std::time::Duration;
 use alknet_agent::{Profile, SessionLimits, Sessions, SessionsConfig, audit_ops, builtin};
 use alknet_audit::{AuditLog, Options};
 use alknet_call::{
-    AccessControl, CallError, Dispatcher, Limits, OpName, OperationKind, OperationSpec, Registration, Registry,
-    handler_fn,
+    AccessControl, CallError, Dispatcher, Limits, OpName, OperationKind, OperationSpec, Registration,
+    Registry, handler_fn,
 };
 use alknet_core::{Ed25519SecretKey, Grants, Identity, IdentityId, ManualClock, Scope};
 use alknet_sandbox::{Language, Sandbox, SandboxConfig};
@@ -25,7 +25,9 @@ pub(crate) struct Host {
 /// Compiling the engine takes a moment: all tests share one.
 fn sandbox() -> Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(|| Sandbox::new(SandboxConfig::default()).unwrap()).clone()
+    SANDBOX
+        .get_or_init(|| Sandbox::new(SandboxConfig::default()).unwrap())
+        .clone()
 }
 
 pub(crate) fn name(text: &str) -> OpName {
@@ -42,8 +44,16 @@ pub(crate) fn agent() -> Option<Identity> {
 }
 
 pub(crate) fn limits() -> SessionLimits {
-    let call = alknet_sandbox::Limits { cpu: Duration::from_millis(300), ..Default::default() };
-    SessionLimits { operations_max: 3, examples_max: 2, call, ..SessionLimits::default() }
+    let call = alknet_sandbox::Limits {
+        cpu: Duration::from_millis(300),
+        ..Default::default()
+    };
+    SessionLimits {
+        operations_max: 3,
+        examples_max: 2,
+        call,
+        ..SessionLimits::default()
+    }
 }
 
 fn echo(op: &str, scope: Option<&str>) -> Registration {
@@ -54,15 +64,22 @@ fn echo(op: &str, scope: Option<&str>) -> Registration {
 }
 
 fn failing() -> Registration {
-    let spec = OperationSpec::new(name("t/fail"), OperationKind::Query).raises("BROKEN", "always").unwrap();
-    let fail = handler_fn(|_, _| async { Err(CallError::new("BROKEN", "it is broken").with_details(json!({"n": 1}))) });
+    let spec = OperationSpec::new(name("t/fail"), OperationKind::Query)
+        .raises("BROKEN", "always")
+        .unwrap();
+    let fail = handler_fn(|_, _| async {
+        Err(CallError::new("BROKEN", "it is broken").with_details(json!({"n": 1})))
+    });
     Registration::local(spec, fail)
 }
 
 pub(crate) fn host() -> Host {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(1_800_000_000_000_000));
-    let options = Options::new(Ed25519SecretKey::from_bytes(&[7; 32]), Arc::<ManualClock>::clone(&clock));
+    let options = Options::new(
+        Ed25519SecretKey::from_bytes(&[7; 32]),
+        Arc::<ManualClock>::clone(&clock),
+    );
     let log = AuditLog::open(&dir.path().join("audit"), options).unwrap();
     let profile = |name_: &str, env: &[&str], scopes: &[&str]| Profile {
         name: name_.to_owned(),
@@ -76,7 +93,10 @@ pub(crate) fn host() -> Host {
     let profiles = vec![
         profile("default", &["t/echo", "t/tool", "t/fail", "time/now"], &["tool"]),
         profile("weak", &["t/echo", "t/tool"], &[]),
-        Profile { requires: Some(admin), ..profile("operator", &["t/admin"], &["admin"]) },
+        Profile {
+            requires: Some(admin),
+            ..profile("operator", &["t/admin"], &["admin"])
+        },
     ];
     let config = SessionsConfig {
         profiles,
@@ -88,7 +108,12 @@ pub(crate) fn host() -> Host {
     };
     let sessions = Sessions::new(config).unwrap();
     let registry = Registry::builder()
-        .register_all([echo("t/echo", None), echo("t/tool", Some("tool")), echo("t/admin", Some("admin")), failing()])
+        .register_all([
+            echo("t/echo", None),
+            echo("t/tool", Some("tool")),
+            echo("t/admin", Some("admin")),
+            failing(),
+        ])
         .and_then(|registry| registry.register_all(builtin::time::registrations().unwrap()))
         .and_then(|registry| registry.register_all(sessions.registrations().unwrap()))
         .and_then(|registry| registry.register_all(audit_ops::registrations(&log).unwrap()))
@@ -96,12 +121,28 @@ pub(crate) fn host() -> Host {
     let registry = alknet_call::with_discovery(registry).unwrap().build();
     sessions.check(&registry).unwrap();
     let sink = Arc::new(log.clone());
-    let dispatcher = Dispatcher::new(registry, sink, Limits::default(), Arc::<ManualClock>::clone(&clock));
-    Host { dispatcher, sessions, clock, log, _dir: dir }
+    let dispatcher = Dispatcher::new(
+        registry,
+        sink,
+        Limits::default(),
+        Arc::<ManualClock>::clone(&clock),
+    );
+    Host {
+        dispatcher,
+        sessions,
+        clock,
+        log,
+        _dir: dir,
+    }
 }
 
 impl Host {
-    pub(crate) async fn call(&self, who: Option<Identity>, op: &str, input: Value) -> Result<Value, CallError> {
+    pub(crate) async fn call(
+        &self,
+        who: Option<Identity>,
+        op: &str,
+        input: Value,
+    ) -> Result<Value, CallError> {
         self.dispatcher.call(who, op, input).await
     }
 
@@ -113,7 +154,8 @@ impl Host {
 
     /// Registers a JavaScript source under a name with open schemas.
     pub(crate) async fn register(&self, session: &str, tool: &str, source: &str) -> Result<Value, CallError> {
-        self.call(agent(), "session/register", registration(session, tool, source)).await
+        self.call(agent(), "session/register", registration(session, tool, source))
+            .await
     }
 
     pub(crate) async fn invoke(&self, session: &str, tool: &str, input: Value) -> Result<Value, CallError> {

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{CallError, CallScope, OpName, OperationSpec, Registration, SpecError, Visibility, typed_handler};
+use crate::{
+    CallError, CallScope, OpName, OperationSpec, Registration, SpecError, Visibility, typed_handler,
+};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Input {

@@ -7,10 +7,10 @@ use alknet_core::{Secret, StreamError};
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
+use super::Link;
 use super::pending::undelivered;
 use super::serving::StreamId;
 use super::stream::{self, FrameSender, WeakFrameSender};
-use super::Link;
 use crate::wire::Encoder;
 use crate::{CallError, ErrorCode};
 
@@ -32,7 +32,10 @@ pub(super) struct Outgoing {
 impl Default for Outgoing {
     fn default() -> Self {
         let (accepted, _) = watch::channel(None);
-        Self { current: Mutex::new(None), accepted }
+        Self {
+            current: Mutex::new(None),
+            accepted,
+        }
     }
 }
 
@@ -66,7 +69,12 @@ impl Link {
     pub async fn call(&self, name: &str, input: &Value, options: &CallOptions) -> Result<Value, CallError> {
         let sender = self.outgoing_stream().await?;
         let (id, answer) = self.0.pending.begin(sender.stream)?;
-        let mut waiting = Waiting { link: self, sender: &sender, id, sent: false };
+        let mut waiting = Waiting {
+            link: self,
+            sender: &sender,
+            id,
+            sent: false,
+        };
         if sender.is_over() {
             return Err(undelivered());
         }
@@ -131,6 +139,8 @@ impl Drop for Waiting<'_> {
 
 impl fmt::Debug for CallOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallOptions").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("CallOptions")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

@@ -9,8 +9,8 @@ use futures_util::AsyncWriteExt as _;
 use futures_util::future::{AbortRegistration, Abortable};
 use tokio::sync::mpsc;
 
-use super::{Link, Misconduct};
 use super::serving::{StreamId, Turned};
+use super::{Link, Misconduct};
 use crate::CallError;
 use crate::wire::{Encoder, Event, FrameReader, Request};
 
@@ -39,19 +39,30 @@ pub(super) struct WeakFrameSender {
 impl WeakFrameSender {
     pub(super) fn upgrade(&self) -> Option<FrameSender> {
         let ended = Arc::clone(&self.ended);
-        Some(FrameSender { stream: self.stream, frames: self.frames.upgrade()?, ended })
+        Some(FrameSender {
+            stream: self.stream,
+            frames: self.frames.upgrade()?,
+            ended,
+        })
     }
 }
 
 impl FrameSender {
     pub(super) fn downgrade(&self) -> WeakFrameSender {
         let ended = Arc::clone(&self.ended);
-        WeakFrameSender { stream: self.stream, frames: self.frames.downgrade(), ended }
+        WeakFrameSender {
+            stream: self.stream,
+            frames: self.frames.downgrade(),
+            ended,
+        }
     }
 
     /// Queues a frame; waits while the queue is full, which stalls only the call that answers.
     pub(super) async fn send(&self, frame: Vec<u8>) -> Result<(), CallError> {
-        self.frames.send(frame).await.map_err(|_| super::pending::undelivered())
+        self.frames
+            .send(frame)
+            .await
+            .map_err(|_| super::pending::undelivered())
     }
 
     /// Queues a frame if there is room.
@@ -73,7 +84,11 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
     let (frames, queue) = mpsc::channel(limits.write_queue_max);
-    let sender = FrameSender { stream, frames, ended: Arc::default() };
+    let sender = FrameSender {
+        stream,
+        frames,
+        ended: Arc::default(),
+    };
     let body_max = match link.connection_identity() {
         Some(_) => limits.frame_bytes_max,
         None => limits.frame_bytes_anonymous_max,
@@ -125,11 +140,15 @@ async fn take(link: &Link, event: Event, sender: &FrameSender) {
         Event::Requested { id, request } => begin(link, id, request, sender).await,
         Event::Answered { id, result } => link.0.pending.answer(&id, result),
         Event::Completed { id } => {
-            link.0.pending.answer(&id, Err(CallError::internal("request cancelled")));
+            link.0
+                .pending
+                .answer(&id, Err(CallError::internal("request cancelled")));
         }
         Event::Aborted { id } => {
             link.0.serving.abort(&id);
-            link.0.pending.answer(&id, Err(CallError::internal("request cancelled")));
+            link.0
+                .pending
+                .answer(&id, Err(CallError::internal("request cancelled")));
         }
         Event::Unknown => {}
     }
@@ -163,12 +182,18 @@ async fn serve(
     registration: AbortRegistration,
 ) {
     let running = async {
-        let Request { name, input, auth_token } = request?;
+        let Request {
+            name,
+            input,
+            auth_token,
+        } = request?;
         let identity = link.identify(auth_token.as_ref());
         drop(auth_token);
         link.0.dispatcher.call(identity, &name, input).await
     };
-    let Ok(result) = Abortable::new(running, registration).await else { return };
+    let Ok(result) = Abortable::new(running, registration).await else {
+        return;
+    };
     let frame = Encoder::answer(&id, &result);
     if link.0.serving.end(&id) && sender.send(frame).await.is_err() {
         tracing::debug!("an answer found its stream closed");
@@ -187,10 +212,16 @@ async fn write(
         let flushed = tokio::time::timeout(timeout, flush(&mut send, &mut batch, &mut gathered)).await;
         flushed.map_err(|_| std::io::ErrorKind::TimedOut)??;
     }
-    tokio::time::timeout(timeout, send.close()).await.map_err(|_| std::io::ErrorKind::TimedOut)?
+    tokio::time::timeout(timeout, send.close())
+        .await
+        .map_err(|_| std::io::ErrorKind::TimedOut)?
 }
 
-async fn flush(send: &mut SendStream, batch: &mut Vec<Vec<u8>>, gathered: &mut Vec<u8>) -> std::io::Result<()> {
+async fn flush(
+    send: &mut SendStream,
+    batch: &mut Vec<Vec<u8>>,
+    gathered: &mut Vec<u8>,
+) -> std::io::Result<()> {
     if let [only] = batch.as_slice() {
         send.write_all(only).await?;
     } else {

@@ -39,7 +39,12 @@ pub(crate) struct FrameReader<R> {
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(crate) fn new(recv: R, body_bytes_max: usize, timeout: Duration) -> Self {
         let body_bytes_max = body_bytes_max.min(Limits::FRAME_BYTES_LEGAL);
-        Self { recv, buffer: BytesMut::new(), body_bytes_max, timeout }
+        Self {
+            recv,
+            buffer: BytesMut::new(),
+            body_bytes_max,
+            timeout,
+        }
     }
 
     /// The next body; `None` at a clean end. Not cancel safe: whoever drops the future drops the reader too.
@@ -70,7 +75,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     /// The body length the header announces, once there is a header.
     fn announced(&self) -> Result<Option<usize>, FrameFault> {
-        let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+        let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else {
+            return Ok(None);
+        };
         let length = usize::try_from(u32::from_be_bytes(*header)).unwrap_or(usize::MAX);
         if length == 0 || length > self.body_bytes_max {
             return Err(FrameFault::Length(length));
@@ -86,7 +93,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             Some(space) => self.recv.read(space).await,
             None => Ok(0),
         };
-        self.buffer.truncate(begin + read.as_ref().map_or(0, |n| (*n).min(room)));
+        self.buffer
+            .truncate(begin + read.as_ref().map_or(0, |n| (*n).min(room)));
         read.map_err(FrameFault::Transport)
     }
 }

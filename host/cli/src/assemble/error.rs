@@ -81,12 +81,15 @@ pub(crate) enum StartError {
 /// An error of the endpoint, at the place of the configuration that caused it.
 pub(super) fn listen(config: &Config, error: EndpointError) -> StartError {
     match &error {
-        EndpointError::InvalidRelay(_) => {
-            config.error_at(&[Step::Key("iroh"), Step::Key("relay")], "expected the URL of a relay").into()
-        }
-        EndpointError::Unsupported { feature } if *feature == "iroh" => {
-            config.error_at(&[Step::Key("iroh")], "this build has no iroh support").into()
-        }
+        EndpointError::InvalidRelay(_) => config
+            .error_at(
+                &[Step::Key("iroh"), Step::Key("relay")],
+                "expected the URL of a relay",
+            )
+            .into(),
+        EndpointError::Unsupported { feature } if *feature == "iroh" => config
+            .error_at(&[Step::Key("iroh")], "this build has no iroh support")
+            .into(),
         _ => StartError::Listen(error),
     }
 }
@@ -103,8 +106,10 @@ impl From<StartError> for CommandError {
                 Self::configuration(format!("another host is running on {host}"))
                     .hint("stop it first, or serve another folder with `--config`")
             }
-            StartError::Listen(error @ EndpointError::BindFailed { .. }) => Self::configuration(chain(&error))
-                .hint("is another host running? `listen` under [quic], or `bind` under [iroh], sets the address"),
+            StartError::Listen(error @ EndpointError::BindFailed { .. }) => Self::configuration(chain(
+                &error,
+            ))
+            .hint("is another host running? `listen` under [quic], or `bind` under [iroh], sets the address"),
             StartError::Log(_)
             | StartError::Kv(_)
             | StartError::Fs(_)

@@ -33,6 +33,7 @@ pub(crate) async fn run(_: &ServeArgs, context: &Context) -> CommandResult {
     let key = read_key(&layout.host_key())?;
     // From here on a signal is kept until the host can be stopped in order.
     let mut signals = Signals::listen()?;
+    tracing::info!(data_dir = %layout.data_dir().display(), "starting");
     let host = Box::pin(Host::start(&project.config, key, Lifetime::Kept)).await?;
     let info = runtime_info(&host, &project.config);
     let served = Box::pin(serve(&host, &info, &project, context.output, &mut signals)).await;
@@ -89,7 +90,10 @@ async fn reload_from(host: &Host, file: &Path) {
     };
     match host.reload(file, text).await {
         Ok(done) => {
-            tracing::info!(identities_changed = done.identities_changed, "configuration read again");
+            tracing::info!(
+                identities_changed = done.identities_changed,
+                "configuration read again"
+            );
             if done.restart_needed {
                 tracing::warn!("some settings have changed that take a restart");
             }
@@ -106,7 +110,12 @@ fn runtime_info(host: &Host, config: &Config) -> RuntimeInfo {
         relay: iroh.relay.clone(),
     });
     let fingerprint = Fingerprint::from(&host.public_key()).to_string();
-    RuntimeInfo { quic: host.quic_addr(), iroh, fingerprint, pid: std::process::id() }
+    RuntimeInfo {
+        quic: host.quic_addr(),
+        iroh,
+        fingerprint,
+        pid: std::process::id(),
+    }
 }
 
 fn announce(info: &RuntimeInfo, project: &Project, output: Output) -> CommandResult {
@@ -166,8 +175,14 @@ impl Signals {
     fn listen() -> CommandResult<Self> {
         let failed = |error| CommandError::internal(format!("cannot wait for signals: {error}"));
         let open = |kind| signal(kind).map_err(failed);
-        let stop = Stop { terminate: open(SignalKind::terminate())?, interrupt: open(SignalKind::interrupt())? };
-        Ok(Self { stop, reload: open(SignalKind::hangup())? })
+        let stop = Stop {
+            terminate: open(SignalKind::terminate())?,
+            interrupt: open(SignalKind::interrupt())?,
+        };
+        Ok(Self {
+            stop,
+            reload: open(SignalKind::hangup())?,
+        })
     }
 }
 

@@ -45,11 +45,16 @@ fn no_session() -> CommandError {
 /// An answer of a `session/*` operation, with what to do about it.
 fn explain(error: CallError) -> CommandError {
     let gone = error.code().as_str() == "NOT_FOUND" && error.message().starts_with("session not found");
+    let message = error.message();
+    let no_tool = error.code().as_str() == "NOT_FOUND"
+        && (message.starts_with("operation not found: session/") || message.starts_with("no such operation"));
     let denied = error.code().as_str() == "ENV_DENIED";
     let exists = error.code().as_str() == "ALREADY_EXISTS";
     let failure = CommandError::from(error);
     if gone {
         failure.hint("it has ended, or it is not yours: open one with `alknet-agent session open`")
+    } else if no_tool {
+        failure.hint("`alknet-agent session list` lists the tools of your sessions")
     } else if denied {
         failure.hint("`alknet-agent session list` shows what each session may call")
     } else if exists {

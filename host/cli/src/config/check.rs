@@ -20,7 +20,8 @@ pub(super) type Checked<T> = Result<T, Problem>;
 pub(super) fn check(text: &str, base: &Path) -> Checked<(Settings, Access)> {
     let document = toml::de::DeTable::parse(text).map_err(|error| Problem::syntax(&error))?;
     let deserializer = toml::Deserializer::from(document);
-    let file = <raw::File as serde::Deserialize>::deserialize(deserializer).map_err(|error| Problem::shape(&error))?;
+    let file = <raw::File as serde::Deserialize>::deserialize(deserializer)
+        .map_err(|error| Problem::shape(&error))?;
     let settings = settings(&file, base)?;
     let access = access::access(&file)?;
     Ok((settings, access))
@@ -31,14 +32,20 @@ fn settings(file: &raw::File, base: &Path) -> Checked<Settings> {
     let data_dir = path(file.host.data_dir.as_ref(), base)?.unwrap_or_else(|| base.join(DATA_DIR));
     let (quic, iroh) = (quic(&file.quic)?, iroh(&file.iroh)?);
     if let (None, None, Some(disabled)) = (quic, &iroh, &file.quic.enabled) {
-        return Err(Problem::new(disabled.span(), "at least one of QUIC and iroh must be enabled"));
+        return Err(Problem::new(
+            disabled.span(),
+            "at least one of QUIC and iroh must be enabled",
+        ));
     }
     let fs_roots = services::fs_roots(&file.fs.root, base)?;
     let http_targets = services::http_targets(&file.http.target, base)?;
     let kv_path = path(file.kv.path.as_ref(), base)?.unwrap_or_else(|| data_dir.join("kv.sqlite"));
     let (mut sessions_max, mut sessions_per_identity_max) = (SESSIONS_MAX, SESSIONS_PER_IDENTITY_MAX);
     set_size(&mut sessions_max, file.limits.sessions_max);
-    set_size(&mut sessions_per_identity_max, file.limits.sessions_per_identity_max);
+    set_size(
+        &mut sessions_per_identity_max,
+        file.limits.sessions_per_identity_max,
+    );
     Ok(Settings {
         drain_timeout: duration_or(file.host.drain_timeout.as_ref(), Duration::from_secs(2))?,
         log: log(file.host.log.as_ref())?,
@@ -70,10 +77,16 @@ fn iroh(raw: &raw::Iroh) -> Checked<Option<IrohSettings>> {
         && !relay.get_ref().starts_with("https://")
         && !relay.get_ref().starts_with("http://")
     {
-        return Err(Problem::new(relay.span(), "expected the URL of a relay, `https://…`"));
+        return Err(Problem::new(
+            relay.span(),
+            "expected the URL of a relay, `https://…`",
+        ));
     }
     let relay = raw.relay.as_ref().map(|relay| relay.get_ref().clone());
-    Ok(raw.enabled.unwrap_or(false).then_some(IrohSettings { bind, relay }))
+    Ok(raw
+        .enabled
+        .unwrap_or(false)
+        .then_some(IrohSettings { bind, relay }))
 }
 
 fn durability(raw: Option<&Text>) -> Checked<Durability> {
@@ -85,11 +98,14 @@ fn durability(raw: Option<&Text>) -> Checked<Durability> {
 }
 
 fn log(raw: Option<&Text>) -> Checked<String> {
-    let Some(text) = raw else { return Ok(LOG.to_owned()) };
+    let Some(text) = raw else {
+        return Ok(LOG.to_owned());
+    };
     let known = tracing_subscriber::EnvFilter::try_new(text.get_ref()).is_ok();
     let filled = !text.get_ref().trim().is_empty();
     if !(known && filled) {
-        let message = "expected `error`, `warn`, `info`, `debug`, `trace`, or directives like `info,alknet_call=debug`";
+        let message =
+            "expected `error`, `warn`, `info`, `debug`, `trace`, or directives like `info,alknet_call=debug`";
         return Err(Problem::new(text.span(), message));
     }
     Ok(text.get_ref().clone())
@@ -107,7 +123,10 @@ fn limits(raw: &raw::Limits) -> Checked<(Limits, NetLimits)> {
         set_bytes(target, text.as_ref())?;
         if *target > Limits::FRAME_BYTES_LEGAL {
             let span = text.as_ref().map(toml::Spanned::span).unwrap_or_default();
-            return Err(Problem::new(span, "expected at most 64MiB, the largest frame of the protocol"));
+            return Err(Problem::new(
+                span,
+                "expected at most 64MiB, the largest frame of the protocol",
+            ));
         }
     }
     set_size(&mut call.streams_max, raw.streams_max);
@@ -127,7 +146,9 @@ pub(super) fn problem(text: &Text, message: impl Into<String>) -> Problem {
 
 /// Parses a text into a type whose errors say what is expected and never repeat the text.
 pub(super) fn parse<T: FromStr<Err: std::fmt::Display>>(text: &Text) -> Checked<T> {
-    text.get_ref().parse().map_err(|error: T::Err| problem(text, error.to_string()))
+    text.get_ref()
+        .parse()
+        .map_err(|error: T::Err| problem(text, error.to_string()))
 }
 
 /// A path, made relative to the configuration's folder.
@@ -146,7 +167,8 @@ pub(super) fn set_duration(target: &mut Duration, text: Option<&Text>) -> Checke
 
 pub(super) fn set_bytes(target: &mut usize, text: Option<&Text>) -> Checked<()> {
     if let Some(text) = text {
-        *target = units::bytes(text.get_ref()).map_err(|expected| problem(text, format!("expected {expected}")))?;
+        *target =
+            units::bytes(text.get_ref()).map_err(|expected| problem(text, format!("expected {expected}")))?;
     }
     Ok(())
 }
@@ -156,7 +178,9 @@ pub(super) fn set_count(target: &mut u32, count: Option<NonZeroU32>) {
 }
 
 pub(super) fn set_size(target: &mut usize, count: Option<NonZeroU32>) {
-    *target = count.and_then(|count| usize::try_from(count.get()).ok()).unwrap_or(*target);
+    *target = count
+        .and_then(|count| usize::try_from(count.get()).ok())
+        .unwrap_or(*target);
 }
 
 fn duration_or(text: Option<&Text>, default: Duration) -> Checked<Duration> {

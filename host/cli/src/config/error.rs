@@ -22,7 +22,12 @@ pub(crate) struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, position: (line, column), key, message } = self;
+        let Self {
+            file,
+            position: (line, column),
+            key,
+            message,
+        } = self;
         write!(f, "{}:{line}:{column}: ", file.display())?;
         if !key.is_empty() {
             write!(f, "`{key}`: ")?;
@@ -42,12 +47,18 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(at: Range<usize>, message: impl Into<String>) -> Self {
-        Self { at, message: message.into() }
+        Self {
+            at,
+            message: message.into(),
+        }
     }
 
     /// A problem of the TOML syntax, whose messages are fixed texts of the parser.
     pub(super) fn syntax(error: &toml::de::Error) -> Self {
-        Self::new(error.span().unwrap_or_default(), error.message())
+        Self::new(
+            error.span().unwrap_or_default(),
+            format!("not TOML: {}", error.message()),
+        )
     }
 
     /// A key or a type that does not fit. The part of the message that shows the value is dropped.
@@ -55,11 +66,15 @@ impl Problem {
         let message = error.message();
         let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
         let text = match expected {
-            Some(keys) if message.starts_with("unknown field") => format!("unknown key; the keys here are {}", tidy(keys)),
+            Some(keys) if message.starts_with("unknown field") => {
+                format!("unknown key; the keys here are {}", tidy(keys))
+            }
             Some(expected) => format!("expected {}", describe(expected)),
             None => match message.strip_prefix("missing field ") {
                 Some(field) => format!("the key {field} is missing"),
-                None if message.starts_with("unknown field") => "unknown key; there are no keys here".to_owned(),
+                None if message.starts_with("unknown field") => {
+                    "unknown key; there are no keys here".to_owned()
+                }
                 None => "not valid here".to_owned(),
             },
         };
@@ -69,7 +84,12 @@ impl Problem {
     /// The error to show, with the position and the key looked up in the text.
     pub(super) fn locate(self, file: &Path, text: &str) -> ConfigError {
         let key = key_at(&parse(text), self.at.start);
-        ConfigError { file: file.to_owned(), position: position(text, self.at.start), key, message: self.message }
+        ConfigError {
+            file: file.to_owned(),
+            position: position(text, self.at.start),
+            key,
+            message: self.message,
+        }
     }
 }
 
@@ -135,7 +155,11 @@ fn visit_value(value: &Spanned<DeValue<'_>>, path: &str, offset: usize, found: &
                 visit_value(entry, &format!("{path}[{index}]"), offset, found);
             }
         }
-        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_) => {}
     }
 }
 
@@ -155,7 +179,9 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 
 /// `one of `a`, `b`` and `` `a` or `b` `` as one list.
 fn tidy(keys: &str) -> String {
-    keys.strip_prefix("one of ").unwrap_or(keys).replace("` or `", "`, `")
+    keys.strip_prefix("one of ")
+        .unwrap_or(keys)
+        .replace("` or `", "`, `")
 }
 
 /// The type names of serde in words.

@@ -54,7 +54,11 @@ impl Template<'_> {
     /// The text of the file.
     pub(crate) fn render(&self) -> String {
         let data_dir = setting("data_dir", self.data_dir.map(quote), &quote(DATA_DIR));
-        let listen = setting("listen", self.listen.map(|addr| quote(&addr.to_string())), &quote("127.0.0.1:7443"));
+        let listen = setting(
+            "listen",
+            self.listen.map(|addr| quote(&addr.to_string())),
+            &quote("127.0.0.1:7443"),
+        );
         TEMPLATE
             .replace("@data_dir@", &data_dir)
             .replace("@listen@", &listen)
@@ -67,7 +71,9 @@ impl Template<'_> {
     }
 
     fn peers(&self) -> String {
-        self.peers.iter().fold(String::new(), |text, peer| text + &peer.block() + "\n")
+        self.peers
+            .iter()
+            .fold(String::new(), |text, peer| text + &peer.block() + "\n")
     }
 
     fn fs_roots(&self) -> String {
@@ -82,7 +88,9 @@ impl PeerLine<'_> {
         let scopes: Vec<String> = self.scopes.iter().map(|scope| quote(scope)).collect();
         let (id, name) = (quote(self.id), quote(self.display_name));
         let (fingerprint, scopes) = (quote(&self.fingerprint.to_string()), scopes.join(", "));
-        format!("[[peer]]\nid = {id}\nfingerprints = [{fingerprint}]\nscopes = [{scopes}]\ndisplay_name = {name}\n#enabled = true\n")
+        format!(
+            "[[peer]]\nid = {id}\nfingerprints = [{fingerprint}]\nscopes = [{scopes}]\ndisplay_name = {name}\n#enabled = true\n"
+        )
     }
 }
 
@@ -102,7 +110,10 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 fn setting(key: &str, value: Option<String>, default: &str) -> String {
-    value.map_or_else(|| format!("#{key} = {default}"), |value| format!("{key} = {value}"))
+    value.map_or_else(
+        || format!("#{key} = {default}"),
+        |value| format!("{key} = {value}"),
+    )
 }
 
 fn scope_lines() -> String {

@@ -63,7 +63,7 @@ pub(super) async fn endless_loop(agent: &RemoteHost, session: &str) -> Did<()> {
     ensure(limit == "cpu_ms", "the limit on computing time ended it")?;
     let after = json!({ "session": session, "operation": TREE_REPORT.name, "input": { "files": [] } });
     agent.call("session/invoke", &after).await?;
-    Ok(told("the loop is ended, the next call works", &error))
+    Ok(told("it runs out of CPU time", &error))
 }
 
 /// The error of an attempt, if it failed as it must.

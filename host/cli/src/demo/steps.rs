@@ -16,7 +16,7 @@ const AT_ONCE: usize = 4;
 /// Calls that the script makes.
 const SCRIPT_CALLS: usize = 20;
 /// Lines of the declarations that are shown.
-const DECLARATION_LINES: usize = 5;
+const DECLARATION_LINES: usize = 10;
 
 /// Lists the operations, and asks what one of them takes.
 pub(super) async fn discover(agent: &RemoteHost) -> Did<()> {
@@ -73,7 +73,7 @@ pub(super) async fn register(agent: &RemoteHost, session: &str) -> Did<()> {
     Ok(Told { value: (), says, detail: answer })
 }
 
-/// Runs the tool on the directory; answers some files for the runs that follow.
+/// Runs the tool on the directory; answers a file for the runs that follow, if there is one.
 pub(super) async fn invoke(agent: &RemoteHost, session: &str) -> Did<Vec<Value>> {
     let request = json!({ "session": session, "operation": TREE_REPORT.name, "input": { "path": "." } });
     let report = agent.call("session/invoke", &request).await?;
@@ -87,11 +87,11 @@ pub(super) async fn invoke(agent: &RemoteHost, session: &str) -> Did<Vec<Value>>
         number("words"),
         if report.get("truncated") == Some(&Value::Bool(true)) { "; the tool stopped at its own bounds" } else { "" }
     )];
-    let sample = array(&report, "/sample").to_vec();
+    let sample = array(&report, "/sample").iter().take(1).cloned().collect();
     Ok(Told { value: sample, says, detail: report })
 }
 
-/// Runs the tool again and again on the same few files, each time in a fresh sandbox.
+/// Runs the tool again and again on the same file, each time in a fresh sandbox.
 pub(super) async fn invoke_many(agent: &RemoteHost, session: &str, sample: &[Value]) -> Did<()> {
     let request = json!({ "session": session, "operation": TREE_REPORT.name, "input": { "files": sample } });
     let begun = Instant::now();
@@ -109,10 +109,10 @@ pub(super) async fn invoke_many(agent: &RemoteHost, session: &str, sample: &[Val
     let (p50, p99) = (percentile(&micros, 50), percentile(&micros, 99));
     let per_second = u64::try_from(INVOCATIONS).unwrap_or_default().saturating_mul(1_000_000) / all;
     let says = vec![format!(
-        "p50 {}, p99 {}, {per_second} calls a second, {AT_ONCE} at a time, {} files read in each",
+        "p50 {}, p99 {}, {per_second} calls a second, {AT_ONCE} at a time; each in a fresh sandbox, reading {}",
         human_micros(p50),
         human_micros(p99),
-        sample.len()
+        sample.first().and_then(Value::as_str).unwrap_or("nothing: there is no file"),
     )];
     let detail = json!({
         "calls": INVOCATIONS, "at_once": AT_ONCE, "files_each": sample.len(),
@@ -160,15 +160,12 @@ fn array<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Some telling lines: those around the first granted operation.
+/// The signature of the first granted operation, without its comments.
 fn excerpt(declarations: &str) -> impl Iterator<Item = String> {
-    let begins = declarations.lines().position(|line| line.contains("list(")).unwrap_or_default();
-    let lines: Vec<String> = declarations
-        .lines()
-        .skip(begins.saturating_sub(1))
-        .take(DECLARATION_LINES)
-        .map(|line| line.chars().take(100).collect())
-        .collect();
+    let is_code = |line: &&str| !line.trim_start().starts_with(['/', '*']);
+    let code = declarations.lines().filter(is_code).skip_while(|line| !line.contains('('));
+    let lines: Vec<String> =
+        code.take(DECLARATION_LINES).map(|line| line.strip_prefix("    ").unwrap_or(line).chars().take(100).collect()).collect();
     lines.into_iter()
 }
 
@@ -192,9 +189,8 @@ mod tests {
 
     #[test]
     fn an_excerpt_shows_an_operation() {
-        let declarations = "a\nb\nfs: {\n  list(input: {}): Promise<void>;\n}\nc\nd\ne";
+        let declarations = "interface Env {\n  fs: {\n    /**\n     * Lists (all).\n     */\n    list(input: {\n      path?: string;\n    }): Promise<void>;\n";
         let shown: Vec<String> = excerpt(declarations).collect();
-        assert_eq!(shown[..2], ["fs: {", "  list(input: {}): Promise<void>;"]);
-        assert_eq!(shown.len(), DECLARATION_LINES);
+        assert_eq!(shown, ["list(input: {", "  path?: string;", "}): Promise<void>;"]);
     }
 }

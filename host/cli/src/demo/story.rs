@@ -78,7 +78,7 @@ impl Story {
             self.output.json(&json!({ "step": step.name, "ok": ok, "micros": micros, "detail": detail }))?;
         } else {
             let head = headline(self.told, step, ok, micros, self.output.style());
-            let says = says.iter().map(|line| format!("\n      {line}")).collect::<String>();
+            let says = says.iter().map(|line| format!("\n     {line}")).collect::<String>();
             self.output.text(&format!("{head}{}", self.output.style().dim(&says)))?;
         }
         Ok(value)

@@ -149,10 +149,11 @@ impl Verified {
         }
         lines.push(format!("calls     {} admitted, {} refused, {} ended", report.admitted, report.refused, report.finished));
         lines.push(format!("sources   {}, each with the digest that was recorded", report.sources));
-        lines.push(format!("signed    {} records, by the host's key, root {}", report.covered, report.root));
+        lines.push(format!("root      {}", report.root));
+        lines.push(format!("signed    {} of {} records, by the key that was asked for", report.covered, report.records));
         let unsigned = report.records.saturating_sub(report.covered);
         if unsigned > 0 {
-            lines.push(format!("unsigned  {unsigned} records behind them: the host still runs, or was killed"));
+            lines.push(format!("unsigned  {unsigned} records: the host still runs, or was killed"));
         }
         if report.unfinished > 0 {
             lines.push(format!("open      {} calls without an end: they still run, or the host was killed", report.unfinished));

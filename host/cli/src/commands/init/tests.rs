@@ -12,7 +12,11 @@ fn tree(dir: &Path) -> BTreeSet<(String, u32)> {
         let mode = path.symlink_metadata().unwrap().permissions().mode() & 0o777;
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
-            found.extend(tree(&path).into_iter().map(|(below, mode)| (format!("{name}/{below}"), mode)));
+            found.extend(
+                tree(&path)
+                    .into_iter()
+                    .map(|(below, mode)| (format!("{name}/{below}"), mode)),
+            );
         }
         found.insert((name, mode));
     }
@@ -51,7 +55,10 @@ fn a_project_is_complete_and_private() {
     let text = fs::read_to_string(&done.config).unwrap();
     for key in [opened.layout.host_key(), opened.layout.operator_key()] {
         let secret = fs::read_to_string(key).unwrap();
-        assert!(!text.contains(secret.trim()), "no private key is in the configuration");
+        assert!(
+            !text.contains(secret.trim()),
+            "no private key is in the configuration"
+        );
     }
 }
 
@@ -61,7 +68,10 @@ fn nothing_is_overwritten() {
     init(dir.path()).unwrap();
     let before = fs::read(dir.path().join(FILE_NAME)).unwrap();
     let error = init(dir.path()).unwrap_err().to_string();
-    assert!(error.contains(FILE_NAME) && error.contains(DATA_DIR) && error.contains("nothing was changed"), "{error}");
+    assert!(
+        error.contains(FILE_NAME) && error.contains(DATA_DIR) && error.contains("nothing was changed"),
+        "{error}"
+    );
     assert_eq!(fs::read(dir.path().join(FILE_NAME)).unwrap(), before);
 
     for (existing, other) in [(FILE_NAME, DATA_DIR), (DATA_DIR, FILE_NAME)] {
@@ -88,10 +98,15 @@ fn a_failure_leaves_nothing_behind() {
     fs::write(dir.path().join(FILES_DIR), "mine").unwrap();
     let before = tree(dir.path());
     let error = init(dir.path()).unwrap_err().to_string();
-    assert!(error.starts_with("cannot create ") && error.contains(FILES_DIR), "{error}");
+    assert!(
+        error.starts_with("cannot create ") && error.contains(FILES_DIR),
+        "{error}"
+    );
     assert_eq!(tree(dir.path()), before);
 
-    let error = init(&dir.path().join(FILES_DIR).join("below")).unwrap_err().to_string();
+    let error = init(&dir.path().join(FILES_DIR).join("below"))
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("cannot create "), "{error}");
     assert_eq!(tree(dir.path()), before);
 }
