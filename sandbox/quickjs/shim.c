@@ -262,7 +262,7 @@ static int32_t out_result(JSValue v)
 // ---- host calls ----
 
 typedef struct {
-    JSValue resolve, reject;
+    JSValue promise;
     JSValue caller;                         // function that made the call, for the error's position
     uint32_t pc;
     uint32_t next_free;
@@ -331,8 +331,23 @@ static JSValue caller_stack(const Call *call)
     return stack;
 }
 
-// Hands one call to the host. False with an exception pending; `functions` stay the caller's then.
-static bool send(JSValueConst name, JSValueConst input, JSValue *functions)
+// A pending promise without resolving functions: only `settle` settles it, and a JSON value is never a thenable.
+static JSValue promise_new(void)
+{
+    JSValue promise = JS_NewObjectProtoClass(cx, cx->class_proto[JS_CLASS_PROMISE], JS_CLASS_PROMISE);
+    if (JS_IsException(promise)) return promise;
+    JSPromiseData *data = js_mallocz(cx, sizeof *data);
+    if (!data) { JS_FreeValue(cx, promise); return JS_EXCEPTION; }
+    data->promise_state = JS_PROMISE_PENDING;
+    data->promise_result = JS_UNDEFINED;
+    init_list_head(&data->promise_reactions[0]);
+    init_list_head(&data->promise_reactions[1]);
+    JS_SetOpaqueInternal(promise, data);
+    return promise;
+}
+
+// Hands one call to the host. False with an exception pending.
+static bool send(JSValueConst name, JSValueConst input, JSValueConst promise)
 {
     if (!JS_IsString(name)) { JS_ThrowTypeError(cx, "env.invoke: the operation's name must be a string"); return false; }
     JSValue json = JS_IsUndefined(input) ? JS_NewString(cx, "{}") : to_json(input);
@@ -349,8 +364,7 @@ static bool send(JSValueConst name, JSValueConst input, JSValue *functions)
         sent = host_call(id, name_text, name_len, json_text, json_len) == 0;
         if (sent) {
             Call *call = &calls[id];
-            call->resolve = functions[0];
-            call->reject = functions[1];
+            call->promise = js_dup(promise);
             call->live = true;
             calls_live++;
             remember_caller(call);
@@ -367,16 +381,11 @@ static bool send(JSValueConst name, JSValueConst input, JSValue *functions)
 // Like an async function, it never throws: what goes wrong rejects the promise.
 static JSValue invoke(JSValueConst name, JSValueConst input)
 {
-    JSValue functions[2], promise = JS_NewPromiseCapability(cx, functions);
-    if (JS_IsException(promise)) return promise;
-    if (send(name, input, functions)) return promise;
+    JSValue promise = promise_new();
+    if (JS_IsException(promise) || send(name, input, promise)) return promise;
     JSValue e = take_exception();
-    JSValue r = JS_Call(cx, functions[1], JS_UNDEFINED, 1, vc(&e));
+    fulfill_or_reject_promise(cx, promise, e, true);
     JS_FreeValue(cx, e);
-    JS_FreeValue(cx, functions[0]);
-    JS_FreeValue(cx, functions[1]);
-    if (JS_IsException(r)) { JS_FreeValue(cx, promise); return r; }
-    JS_FreeValue(cx, r);
     return promise;
 }
 
@@ -750,8 +759,7 @@ static JSValue call_error(JSValueConst fields, const Call *call)
     return e;
 }
 
-// Settles one call; false with an exception pending.
-static bool settle(uint32_t id, bool failed, const char *json, uint32_t len)
+static void settle(uint32_t id, bool failed, const char *json, uint32_t len)
 {
     Call call = calls[id];
     call_release(id);
@@ -763,14 +771,10 @@ static bool settle(uint32_t id, bool failed, const char *json, uint32_t len)
         JS_FreeValue(cx, fields);
     }
     if (JS_IsException(v)) { failed = true; v = take_exception(); }
-    JSValue r = JS_Call(cx, failed ? call.reject : call.resolve, JS_UNDEFINED, 1, vc(&v));
+    fulfill_or_reject_promise(cx, call.promise, v, failed);
     JS_FreeValue(cx, v);
-    JS_FreeValue(cx, call.resolve);
-    JS_FreeValue(cx, call.reject);
+    JS_FreeValue(cx, call.promise);
     JS_FreeValue(cx, call.caller);
-    bool ok = !JS_IsException(r);
-    JS_FreeValue(cx, r);
-    return ok;
 }
 
 // In the buffer: records of {u32 id, u32 failed, u32 len, len bytes of JSON, NUL}, unpadded.
@@ -785,7 +789,7 @@ EXPORT(settle) int32_t alk_settle(uint32_t len)
         memcpy(head, in() + at, sizeof head);
         at += sizeof head;
         if (head[2] >= len - at || in()[at + head[2]] || head[0] >= calls_len || !calls[head[0]].live) return -1;
-        if (!settle(head[0], head[1], in() + at, head[2])) return out_error(take_exception(), "throw");
+        settle(head[0], head[1], in() + at, head[2]);
         at += head[2] + 1;
     }
     return pump();

@@ -24,7 +24,11 @@ pub(crate) use session::{
 /// confined and may call only what the session was granted. `alknet-agent demo` shows the whole story.
 #[derive(Debug, Parser)]
 #[command(name = "alknet-agent", version, after_help = TOP_EXAMPLES, after_long_help = top_after_long_help())]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -42,7 +46,13 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) config: Option<PathBuf>,
     /// What to log on standard error: `serve` logs `info` by default, every other command `error`.
-    #[arg(long, global = true, value_name = "LEVEL", value_enum, help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        value_enum,
+        help_heading = "Global options"
+    )]
     pub(crate) log: Option<LogLevel>,
 }
 
@@ -181,8 +191,12 @@ fn top_after_long_help() -> String {
 /// The exit codes with what they mean, one a line.
 pub(crate) fn exit_codes() -> String {
     let success = (0, "success");
-    let failures = CommandErrorKind::ALL.iter().map(|kind| (kind.code(), kind.meaning()));
-    let lines = std::iter::once(success).chain(failures).map(|(code, meaning)| format!("  {code:>3}  {meaning}"));
+    let failures = CommandErrorKind::ALL
+        .iter()
+        .map(|kind| (kind.code(), kind.meaning()));
+    let lines = std::iter::once(success)
+        .chain(failures)
+        .map(|(code, meaning)| format!("  {code:>3}  {meaning}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -32,7 +32,6 @@ use crate::config::{Config, Settings};
 use crate::project::Layout;
 
 pub(crate) use error::StartError;
-pub(crate) use reload::{ReloadError, Reloaded};
 
 /// A running host.
 pub(crate) struct Host {
@@ -184,7 +183,7 @@ impl Parts<'_> {
         let directory = Directory::new(self.config.access.policy.clone())?;
         let identities = Arc::new(ConfigIdentityProvider::new(directory, Arc::clone(&self.clock)));
         let rates = SharedRates::new(self.config.access.rates);
-        let adapter = CallAdapter::new(dispatcher, Arc::clone(&identities) as _);
+        let adapter = CallAdapter::new(dispatcher, identities.clone());
         let handlers = adapter.register(HandlerRegistry::builder())?.build();
         // Before the first connection, so that every record of a call comes after it.
         let key = Fingerprint::from(&self.key.public()).to_string();
@@ -216,7 +215,7 @@ impl Parts<'_> {
         rates: &SharedRates,
     ) -> Result<Endpoint, StartError> {
         let settings = self.settings();
-        let mut endpoint = EndpointConfig::new(self.key.clone(), handlers, Arc::clone(identities) as _);
+        let mut endpoint = EndpointConfig::new(self.key.clone(), handlers, identities.clone());
         endpoint.quic = settings.quic.map(|listen| QuicConfig { listen });
         let iroh = settings.iroh.clone();
         endpoint.iroh = iroh.map(|iroh| IrohConfig {

@@ -31,8 +31,15 @@ pub(crate) struct RemoteHost {
 /// The way to a host whose key is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Route {
-    Quic { addr: SocketAddr, pin: Fingerprint },
-    Iroh { node: PublicKey, addrs: Vec<SocketAddr>, relay: Option<String> },
+    Quic {
+        addr: SocketAddr,
+        pin: Fingerprint,
+    },
+    Iroh {
+        node: PublicKey,
+        addrs: Vec<SocketAddr>,
+        relay: Option<String>,
+    },
 }
 
 /// What is in this folder: a project, and the host that runs in it.
@@ -75,7 +82,11 @@ impl RemoteHost {
     }
 
     /// Connects to a host at this address, showing this key.
-    pub(crate) async fn connect_quic(addr: SocketAddr, pin: Fingerprint, key: Ed25519SecretKey) -> CommandResult<Self> {
+    pub(crate) async fn connect_quic(
+        addr: SocketAddr,
+        pin: Fingerprint,
+        key: Ed25519SecretKey,
+    ) -> CommandResult<Self> {
         let dialer = Dialer::new(Some(key));
         let dialed = Self::dial(&dialer, Route::Quic { addr, pin }, None, None).await;
         dialed.map_err(|error| CommandError::connection(chain(&error)))
@@ -90,11 +101,22 @@ impl RemoteHost {
         let fingerprint = route.fingerprint();
         let connection = match &route {
             Route::Quic { addr, pin } => dialer.dial_quic(*addr, pin, ALPN_CALL).await?,
-            Route::Iroh { node, addrs, relay } => dialer.dial_iroh(node, addrs, relay.as_deref(), ALPN_CALL).await?,
+            Route::Iroh { node, addrs, relay } => {
+                dialer.dial_iroh(node, addrs, relay.as_deref(), ALPN_CALL).await?
+            }
         };
         let client = Client::new(connection, Limits::default());
-        let options = CallOptions { auth_token: token, timeout: Some(timeout.unwrap_or(ANSWER_TIMEOUT)) };
-        Ok(Self { client, dialer: dialer.clone(), options, fingerprint, data_dir: None })
+        let options = CallOptions {
+            auth_token: token,
+            timeout: Some(timeout.unwrap_or(ANSWER_TIMEOUT)),
+        };
+        Ok(Self {
+            client,
+            dialer: dialer.clone(),
+            options,
+            fingerprint,
+            data_dir: None,
+        })
     }
 
     /// Calls an operation.
@@ -141,9 +163,18 @@ impl Route {
 fn here(context: &Context) -> CommandResult<Option<Here>> {
     match Project::find(context.config.as_deref()) {
         Ok(project) => {
-            let relay = project.config.settings.iroh.as_ref().and_then(|iroh| iroh.relay.clone());
+            let relay = project
+                .config
+                .settings
+                .iroh
+                .as_ref()
+                .and_then(|iroh| iroh.relay.clone());
             let running = project.layout.runtime_file().read();
-            Ok(Some(Here { layout: project.layout, relay, running }))
+            Ok(Some(Here {
+                layout: project.layout,
+                relay,
+                running,
+            }))
         }
         Err(ProjectError::NotFound { .. }) => Ok(None),
         Err(error) => Err(CommandError::configuration(chain(&error))),
@@ -165,7 +196,9 @@ async fn route(args: &ClientArgs, here: Option<&Here>) -> CommandResult<Route> {
             .hint("add --fingerprint ed25519:…; `alknet-agent key show` prints it where the host lives")),
         (None, Some(pin)) => match running.filter(|running| running.fingerprint() == Some(pin)) {
             Some(running) => local_route(running),
-            None => Err(CommandError::usage("--fingerprint needs the host's address: add --connect HOST:PORT")),
+            None => Err(CommandError::usage(
+                "--fingerprint needs the host's address: add --connect HOST:PORT",
+            )),
         },
         (None, None) => local_route(running.ok_or_else(|| nobody_here(here))?),
     }
@@ -173,9 +206,9 @@ async fn route(args: &ClientArgs, here: Option<&Here>) -> CommandResult<Route> {
 
 fn iroh_route(node: PublicKey, mut addrs: Vec<SocketAddr>, here: Option<&Here>) -> CommandResult<Route> {
     let mut relay = here.and_then(|here| here.relay.clone());
-    let local = here.and_then(|here| here.running.as_ref()).filter(|running| {
-        addrs.is_empty() && running.fingerprint() == Some(Fingerprint::from(&node))
-    });
+    let local = here
+        .and_then(|here| here.running.as_ref())
+        .filter(|running| addrs.is_empty() && running.fingerprint() == Some(Fingerprint::from(&node)));
     if let Some(known) = local.and_then(|running| running.iroh.as_ref()) {
         addrs.clone_from(&known.addrs);
         relay = relay.or_else(|| known.relay.clone());
@@ -195,12 +228,21 @@ fn local_route(running: &RuntimeInfo) -> CommandResult<Route> {
     };
     let pin = running.fingerprint().ok_or_else(unreadable)?;
     if let Some(addr) = running.quic {
-        return Ok(Route::Quic { addr: reachable(addr), pin });
+        return Ok(Route::Quic {
+            addr: reachable(addr),
+            pin,
+        });
     }
     let node = running.iroh.as_ref().ok_or_else(unreadable)?;
-    let Fingerprint::Ed25519(key) = pin else { return Err(unreadable()) };
+    let Fingerprint::Ed25519(key) = pin else {
+        return Err(unreadable());
+    };
     let addrs = node.addrs.iter().copied().map(reachable).collect();
-    Ok(Route::Iroh { node: PublicKey::from_bytes(key), addrs, relay: node.relay.clone() })
+    Ok(Route::Iroh {
+        node: PublicKey::from_bytes(key),
+        addrs,
+        relay: node.relay.clone(),
+    })
 }
 
 /// An address to dial for one that is listened on: "any" is this machine.
@@ -216,7 +258,11 @@ fn reachable(mut addr: SocketAddr) -> SocketAddr {
 }
 
 /// The key to show: the one that was named, or the operator's to its own host.
-fn key(args: &ClientArgs, here: Option<&Here>, host: &Fingerprint) -> CommandResult<Option<Ed25519SecretKey>> {
+fn key(
+    args: &ClientArgs,
+    here: Option<&Here>,
+    host: &Fingerprint,
+) -> CommandResult<Option<Ed25519SecretKey>> {
     let file = match (&args.key, here) {
         (Some(file), _) => file.clone(),
         (None, Some(here)) if is_own(here, host) => here.layout.operator_key(),
@@ -225,7 +271,9 @@ fn key(args: &ClientArgs, here: Option<&Here>, host: &Fingerprint) -> CommandRes
     if args.key.is_none() && !file.exists() {
         return Ok(None);
     }
-    read_key(&file).map(Some).map_err(|error| CommandError::configuration(chain(&error)))
+    read_key(&file)
+        .map(Some)
+        .map_err(|error| CommandError::configuration(chain(&error)))
 }
 
 fn is_own(here: &Here, host: &Fingerprint) -> bool {
@@ -233,13 +281,18 @@ fn is_own(here: &Here, host: &Fingerprint) -> bool {
 }
 
 async fn resolve(address: &str) -> CommandResult<Vec<SocketAddr>> {
-    let has_port = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let has_port = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if !has_port {
-        return Err(CommandError::usage(format!("`{address}` is not an address: write HOST:PORT")));
+        return Err(CommandError::usage(format!(
+            "`{address}` is not an address: write HOST:PORT"
+        )));
     }
     let found = tokio::net::lookup_host(address).await;
-    let found: Vec<SocketAddr> =
-        found.map_err(|error| CommandError::connection(format!("cannot look up `{address}`: {error}")))?.collect();
+    let found: Vec<SocketAddr> = found
+        .map_err(|error| CommandError::connection(format!("cannot look up `{address}`: {error}")))?
+        .collect();
     if found.is_empty() {
         return Err(CommandError::connection(format!("`{address}` has no address")));
     }

@@ -27,7 +27,9 @@ pub(crate) async fn tell(dir: &Path, output: Output) -> CommandResult {
     // Listened to from here on, so that an interrupt during the start is not lost.
     let mut interrupts = Interrupts::listen()?;
     let mut story = Story::begin(dir, output)?;
-    let Some(stage) = story.step(story::HOST, Box::pin(Stage::set(dir))).await? else { return story.end() };
+    let Some(stage) = story.step(story::HOST, Box::pin(Stage::set(dir))).await? else {
+        return story.end();
+    };
     let told = tokio::select! {
         told = Box::pin(play(&stage, &mut story)) => told,
         () = interrupts.next() => Err(CommandError::new(CommandErrorKind::Interrupted, "interrupted")),
@@ -37,7 +39,9 @@ pub(crate) async fn tell(dir: &Path, output: Output) -> CommandResult {
         return Err(error);
     }
     // Stopping is a step of the story; what it leaves is the record to verify.
-    let Some(remains) = story.step(story::STOP, Box::pin(record::stop(stage))).await? else { return story.end() };
+    let Some(remains) = story.step(story::STOP, Box::pin(record::stop(stage))).await? else {
+        return story.end();
+    };
     story.step(story::VERIFY, record::verify(&remains)).await?;
     story.step(story::TAMPER, record::tamper(&remains)).await?;
     remains.remove()?;
@@ -54,21 +58,39 @@ async fn play(stage: &Stage, story: &mut Story) -> CommandResult {
 
 async fn agent_tells(stage: &Stage, agent: &crate::connect::RemoteHost, story: &mut Story) -> CommandResult {
     story.step(story::DISCOVER, steps::discover(agent)).await?;
-    let Some(session) = story.step(story::OPEN, steps::open(agent)).await? else { return Ok(()) };
-    if story.step(story::REGISTER, steps::register(agent, &session)).await?.is_none() {
+    let Some(session) = story.step(story::OPEN, steps::open(agent)).await? else {
+        return Ok(());
+    };
+    if story
+        .step(story::REGISTER, steps::register(agent, &session))
+        .await?
+        .is_none()
+    {
         return Ok(());
     }
-    let Some(sample) = story.step(story::INVOKE, steps::invoke(agent, &session)).await? else { return Ok(()) };
-    story.step(story::MANY, steps::invoke_many(agent, &session, &sample)).await?;
+    let Some(sample) = story.step(story::INVOKE, steps::invoke(agent, &session)).await? else {
+        return Ok(());
+    };
+    story
+        .step(story::MANY, steps::invoke_many(agent, &session, &sample))
+        .await?;
     story.step(story::RUN, steps::run_script(agent, &session)).await?;
 
-    story.step(story::BEYOND_ENV, attacks::beyond_env(agent, &session)).await?;
+    story
+        .step(story::BEYOND_ENV, attacks::beyond_env(agent, &session))
+        .await?;
     story.step(story::ADMIN, attacks::admin(agent)).await?;
     story.step(story::INTERNAL, attacks::internal(agent)).await?;
-    story.step(story::FOREIGN, attacks::foreign_session(stage, &session)).await?;
-    story.step(story::ENDLESS, attacks::endless_loop(agent, &session)).await?;
+    story
+        .step(story::FOREIGN, attacks::foreign_session(stage, &session))
+        .await?;
+    story
+        .step(story::ENDLESS, attacks::endless_loop(agent, &session))
+        .await?;
 
-    story.step(story::PROVENANCE, record::provenance(stage, &session)).await?;
+    story
+        .step(story::PROVENANCE, record::provenance(stage, &session))
+        .await?;
     Ok(())
 }
 
@@ -83,7 +105,10 @@ impl Interrupts {
         let open = |kind| {
             signal(kind).map_err(|error| CommandError::internal(format!("cannot wait for signals: {error}")))
         };
-        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: open(SignalKind::interrupt())?,
+            terminate: open(SignalKind::terminate())?,
+        })
     }
 
     async fn next(&mut self) {

@@ -21,14 +21,17 @@ pub(crate) fn directives(level: LogLevel) -> String {
 
 /// Starts logging. Must be called at most once.
 pub(crate) fn start(directives: &str) -> CommandResult {
-    let filter = EnvFilter::try_new(directives)
-        .map_err(|error| CommandError::configuration(format!("`{directives}` says nothing to log: {error}")))?;
+    let filter = EnvFilter::try_new(directives).map_err(|error| {
+        CommandError::configuration(format!("`{directives}` says nothing to log: {error}"))
+    })?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal() && crate::output::colours_are_wanted())
         .with_target(false);
-    subscriber.try_init().map_err(|error| CommandError::internal(format!("cannot start logging: {error}")))
+    subscriber
+        .try_init()
+        .map_err(|error| CommandError::internal(format!("cannot start logging: {error}")))
 }
 
 #[cfg(test)]

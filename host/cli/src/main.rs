@@ -50,7 +50,11 @@ fn main() -> ExitCode {
 
 /// Help and version are results; anything else the parser says is an error of usage.
 fn refuse(answer: &clap::Error) -> ExitCode {
-    let printed = output::parser_answer(&answer.render().ansi().to_string(), &answer.render().to_string(), answer.use_stderr());
+    let printed = output::parser_answer(
+        &answer.render().ansi().to_string(),
+        &answer.render().to_string(),
+        answer.use_stderr(),
+    );
     match printed {
         Ok(()) if answer.use_stderr() => CommandError::usage("").exit_code(),
         Ok(()) => ExitCode::SUCCESS,

@@ -24,6 +24,8 @@ pub(crate) struct Guest {
     memory: Memory,
     stack_pointer: Global,
     base: Arc<Base>,
+    /// `alk_settle`, looked up when first needed.
+    settle: Option<TypedFunc<u32, i32>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -94,6 +96,7 @@ impl Guest {
             memory,
             stack_pointer,
             base: Arc::clone(base),
+            settle: None,
             _permit: permit,
         })
     }
@@ -166,7 +169,11 @@ impl Guest {
     /// Settles the host calls encoded in `records`.
     pub(crate) async fn settle(&mut self, records: &[u8]) -> Result<Status, Fault> {
         let len = self.send(records).await?;
-        let settle = self.export::<u32>(self.base.exports().settle)?;
+        let settle = match self.settle.take() {
+            Some(settle) => settle,
+            None => self.export::<u32>(self.base.exports().settle)?,
+        };
+        self.settle = Some(settle.clone());
         self.enter(settle, len).await
     }
 

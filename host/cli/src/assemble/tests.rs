@@ -7,6 +7,7 @@ use alknet_core::{ALPN_CALL, IdentityProvider as _};
 use alknet_net::Dialer;
 use serde_json::{Value, json};
 
+use super::reload::Reloaded;
 use super::*;
 use crate::config::{FILE_NAME, PeerLine, Template, operator_scopes};
 use crate::failure::CommandError;
@@ -70,6 +71,8 @@ impl Bench {
         Layout::new(self.config(self.text()).settings.data_dir).audit_dir()
     }
 }
+
+const TARGET: &str = "[[http.target]]\nname = \"t\"\nbase_url = \"https://example.org\"\n";
 
 async fn call(
     host: &Host,
@@ -156,9 +159,6 @@ async fn what_the_machine_lacks_is_named_with_its_place() {
     let bench = Bench::new();
     let text = bench.text();
     let file = bench.file().display().to_string();
-    let exposed = bench.dir.path().join("exposed");
-    fs::write(&exposed, "s3cret").unwrap();
-    let target = "[[http.target]]\nname = \"t\"\nbase_url = \"https://example.org\"\n";
     for (changed, key, expected) in [
         (
             text.replace("\"files\"", "\"missing\""),
@@ -186,12 +186,12 @@ async fn what_the_machine_lacks_is_named_with_its_place() {
             "no operation `http/fetch`",
         ),
         (
-            format!("{text}{}", target.replace("https", "ftp")),
+            format!("{text}{}", TARGET.replace("https", "ftp")),
             "http.target[0]",
             "`https://`",
         ),
         (
-            format!("{text}{target}path_prefix = \"..\""),
+            format!("{text}{TARGET}path_prefix = \"..\""),
             "http.target[0]",
             "`path_prefix`",
         ),
@@ -211,7 +211,7 @@ async fn what_the_machine_lacks_is_named_with_its_place() {
             "would show the host's keys",
         ),
         (
-            format!("{text}{target}credential_file = \"files/x\""),
+            format!("{text}{TARGET}credential_file = \"files/x\""),
             "fs.root[0].path",
             "would show",
         ),
@@ -223,8 +223,17 @@ async fn what_the_machine_lacks_is_named_with_its_place() {
             "{key} {expected}: {shown}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_may_see_or_hold_is_not_used() {
+    let bench = Bench::new();
+    let text = bench.text();
+    let exposed = bench.dir.path().join("exposed");
+    fs::write(&exposed, "s3cret").unwrap();
+    fs::set_permissions(&exposed, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let shown = bench
-        .refused(format!("{text}{target}credential_file = \"exposed\""))
+        .refused(format!("{text}{TARGET}credential_file = \"exposed\""))
         .await;
     assert!(
         shown.contains("chmod 600") && !shown.contains("s3cret"),

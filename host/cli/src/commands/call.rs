@@ -10,9 +10,13 @@ use crate::input::InputSource;
 
 pub(super) async fn run(args: &CallArgs, context: &Context) -> CommandResult {
     let name = operation_name(&args.operation)?;
-    let input = InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?;
+    let input = InputSource::of(args.input.as_deref())
+        .beside(&args.client)?
+        .read()?;
     let output = with_host(&args.client, context, async |host| {
-        host.call(name.as_str(), &input).await.map_err(|error| explain(error, &name))
+        host.call(name.as_str(), &input)
+            .await
+            .map_err(|error| explain(error, &name))
     });
     context.output.value(&output.await?)
 }
@@ -38,11 +42,19 @@ fn explain(error: CallError, name: &OpName) -> CommandError {
 fn hint(error: &CallError, name: &OpName) -> Option<String> {
     let code = error.code();
     if *code == ErrorCode::NOT_FOUND && error.message().starts_with("operation not found") {
-        let tool = if name.is_session() { "a tool of a session runs with `alknet-agent session invoke`; " } else { "" };
-        return Some(format!("{tool}`alknet-agent call services/list` lists the operations you may call"));
+        let tool = if name.is_session() {
+            "a tool of a session runs with `alknet-agent session invoke`; "
+        } else {
+            ""
+        };
+        return Some(format!(
+            "{tool}`alknet-agent call services/list` lists the operations you may call"
+        ));
     }
     if *code == ErrorCode::INVALID_INPUT {
-        return Some(format!("`alknet-agent call services/schema '{{\"name\":\"{name}\"}}'` shows what it takes"));
+        return Some(format!(
+            "`alknet-agent call services/schema '{{\"name\":\"{name}\"}}'` shows what it takes"
+        ));
     }
     if *code == ErrorCode::FORBIDDEN {
         return Some("another identity may be allowed to: --key FILE or --token-file FILE".to_owned());
@@ -71,7 +83,10 @@ mod tests {
         let cases = [
             (CallError::operation_not_found("fs/list"), Some("services/list")),
             (CallError::not_found("no such file"), None),
-            (CallError::invalid_input("bad"), Some("services/schema '{\"name\":\"fs/list\"}'")),
+            (
+                CallError::invalid_input("bad"),
+                Some("services/schema '{\"name\":\"fs/list\"}'"),
+            ),
             (CallError::forbidden("no"), Some("--key FILE")),
             (CallError::timeout(), Some("--timeout")),
             (CallError::internal("x"), None),

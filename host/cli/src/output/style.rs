@@ -44,7 +44,11 @@ impl Style {
     }
 
     fn paint(self, colour: &str, text: &str) -> String {
-        if self.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
+        if self.colour {
+            format!("{colour}{text}{RESET}")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -71,7 +75,8 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 fn is_harmless(character: char) -> bool {
-    let directional = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let directional =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     matches!(character, '\n' | '\t') || !(character.is_control() || directional)
 }
 

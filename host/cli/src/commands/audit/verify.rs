@@ -25,21 +25,34 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> CommandResult {
     let checkpoint = args.checkpoint.as_deref().map(read_text).transpose()?;
     let verified = verify_dir(dir, key, checkpoint).await?;
     let output = context.output;
-    if output.is_json() { output.json(&verified.to_json()) } else { output.text(&verified.to_text(output.style())) }
+    if output.is_json() {
+        output.json(&verified.to_json())
+    } else {
+        output.text(&verified.to_text(output.style()))
+    }
 }
 
 /// Verifies the log in a folder against the key that must have signed it.
 ///
 /// # Errors
 /// Of kind Verification when the log is not what was signed, with the first thing found wrong.
-pub(crate) async fn verify_dir(dir: PathBuf, key: PublicKey, checkpoint: Option<String>) -> CommandResult<Verified> {
-    let options = VerifyOptions { key: Some(key), checkpoint };
+pub(crate) async fn verify_dir(
+    dir: PathBuf,
+    key: PublicKey,
+    checkpoint: Option<String>,
+) -> CommandResult<Verified> {
+    let options = VerifyOptions {
+        key: Some(key),
+        checkpoint,
+    };
     let place = dir.clone();
     let checked = tokio::task::spawn_blocking(move || alknet_audit::verify(&place, &options)).await;
     match checked {
         Ok(Ok(report)) => Ok(Verified { report, dir }),
         Ok(Err(error)) => Err(failure(&error, &dir)),
-        Err(_) => Err(CommandError::internal("the verification broke off; this is a defect")),
+        Err(_) => Err(CommandError::internal(
+            "the verification broke off; this is a defect",
+        )),
     }
 }
 
@@ -67,19 +80,25 @@ fn subject(args: &VerifyArgs, context: &Context) -> CommandResult<(PathBuf, Publ
         (Some(dir), Some(key)) => (dir.clone(), parse_key(key)?),
         (dir, key) => {
             let layout = Project::find(context.config.as_deref()).map_err(CommandError::from);
-            let layout = layout.map_err(|error| {
-                error.hint("or say what to verify: --dir DIR and --key ed25519:…")
-            })?;
+            let layout =
+                layout.map_err(|error| error.hint("or say what to verify: --dir DIR and --key ed25519:…"))?;
             from_project(dir.clone(), key.as_deref(), &layout.layout)?
         }
     };
     if !dir_and_key.0.is_dir() {
-        return Err(CommandError::configuration(format!("there is no folder {}", dir_and_key.0.display())));
+        return Err(CommandError::configuration(format!(
+            "there is no folder {}",
+            dir_and_key.0.display()
+        )));
     }
     Ok(dir_and_key)
 }
 
-fn from_project(dir: Option<PathBuf>, key: Option<&str>, layout: &Layout) -> CommandResult<(PathBuf, PublicKey)> {
+fn from_project(
+    dir: Option<PathBuf>,
+    key: Option<&str>,
+    layout: &Layout,
+) -> CommandResult<(PathBuf, PublicKey)> {
     let key = match key {
         Some(key) => parse_key(key)?,
         None => read_key(&layout.host_key())?.public(),
@@ -91,9 +110,10 @@ fn from_project(dir: Option<PathBuf>, key: Option<&str>, layout: &Layout) -> Com
 fn parse_key(text: &str) -> CommandResult<PublicKey> {
     let fingerprint = match text.trim().parse() {
         Ok(fingerprint) => fingerprint,
-        Err(_) => read_text(Path::new(text))?.trim().parse::<Fingerprint>().map_err(|error| {
-            CommandError::usage(format!("{text} does not hold a public key: {error}"))
-        })?,
+        Err(_) => read_text(Path::new(text))?
+            .trim()
+            .parse::<Fingerprint>()
+            .map_err(|error| CommandError::usage(format!("{text} does not hold a public key: {error}")))?,
     };
     match fingerprint {
         Fingerprint::Ed25519(bytes) => Ok(PublicKey::from_bytes(bytes)),
@@ -142,24 +162,48 @@ impl Verified {
         let mut lines = vec![
             format!("{}  {}", style.green("verified"), self.dir.display()),
             format!("log       {}", report.origin),
-            format!("records   {}, each in canonical form and in the tree of hashes", report.records),
+            format!(
+                "records   {}, each in canonical form and in the tree of hashes",
+                report.records
+            ),
         ];
         if let Some((first, last)) = report.times {
-            lines.push(format!("from      {} to {}", timestamp(&json!(first)), timestamp(&json!(last))));
+            lines.push(format!(
+                "from      {} to {}",
+                timestamp(&json!(first)),
+                timestamp(&json!(last))
+            ));
         }
-        lines.push(format!("calls     {} admitted, {} refused, {} ended", report.admitted, report.refused, report.finished));
-        lines.push(format!("sources   {}, each with the digest that was recorded", report.sources));
+        lines.push(format!(
+            "calls     {} admitted, {} refused, {} ended",
+            report.admitted, report.refused, report.finished
+        ));
+        lines.push(format!(
+            "sources   {}, each with the digest that was recorded",
+            report.sources
+        ));
         lines.push(format!("root      {}", report.root));
-        lines.push(format!("signed    {} of {} records, by the key that was asked for", report.covered, report.records));
+        lines.push(format!(
+            "signed    {} of {} records, by the key that was asked for",
+            report.covered, report.records
+        ));
         let unsigned = report.records.saturating_sub(report.covered);
         if unsigned > 0 {
-            lines.push(format!("unsigned  {unsigned} records: the host still runs, or was killed"));
+            lines.push(format!(
+                "unsigned  {unsigned} records: the host still runs, or was killed"
+            ));
         }
         if report.unfinished > 0 {
-            lines.push(format!("open      {} calls without an end: they still run, or the host was killed", report.unfinished));
+            lines.push(format!(
+                "open      {} calls without an end: they still run, or the host was killed",
+                report.unfinished
+            ));
         }
         if report.torn_bytes > 0 {
-            lines.push(format!("torn      {} bytes of a record that was never acknowledged", report.torn_bytes));
+            lines.push(format!(
+                "torn      {} bytes of a record that was never acknowledged",
+                report.torn_bytes
+            ));
         }
         lines.push(format!("took      {}", human_micros(self.micros())));
         lines.join("\n")
@@ -180,7 +224,10 @@ mod tests {
     fn log(dir: &Path) -> Ed25519SecretKey {
         let key = Ed25519SecretKey::generate().unwrap();
         let log = AuditLog::open(dir, Options::new(key.clone(), std::sync::Arc::new(SystemClock))).unwrap();
-        let event = ConfigLoaded { config: Hash::of(b"x"), outcome: ConfigOutcome::Accepted };
+        let event = ConfigLoaded {
+            config: Hash::of(b"x"),
+            outcome: ConfigOutcome::Accepted,
+        };
         log.append(&Event::ConfigLoaded(event)).unwrap();
         log.close().unwrap();
         key
@@ -190,15 +237,25 @@ mod tests {
     async fn an_untouched_log_verifies_and_a_changed_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let key = log(dir.path());
-        let verified = verify_dir(dir.path().to_owned(), key.public(), None).await.unwrap();
+        let verified = verify_dir(dir.path().to_owned(), key.public(), None)
+            .await
+            .unwrap();
         assert_eq!(verified.to_json()["ok"], true);
-        assert!(verified.to_text(Style::new(false)).starts_with("verified  "), "{}", verified.to_text(Style::new(false)));
+        assert!(
+            verified.to_text(Style::new(false)).starts_with("verified  "),
+            "{}",
+            verified.to_text(Style::new(false))
+        );
 
         let other = Ed25519SecretKey::generate().unwrap();
-        let error = verify_dir(dir.path().to_owned(), other.public(), None).await.unwrap_err();
+        let error = verify_dir(dir.path().to_owned(), other.public(), None)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind().code(), 5);
         std::fs::remove_file(dir.path().join("checkpoint")).unwrap();
-        let error = verify_dir(dir.path().to_owned(), key.public(), None).await.unwrap_err();
+        let error = verify_dir(dir.path().to_owned(), key.public(), None)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind().code(), 5, "{error}");
     }
 

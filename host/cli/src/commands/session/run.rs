@@ -17,7 +17,12 @@ pub(super) async fn run(args: &RunArgs, context: &Context) -> CommandResult {
     let mut request = Map::new();
     request.insert("language".to_owned(), json!(language.name()));
     request.insert("source".to_owned(), json!(source));
-    request.insert("input".to_owned(), InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?);
+    request.insert(
+        "input".to_owned(),
+        InputSource::of(args.input.as_deref())
+            .beside(&args.client)?
+            .read()?,
+    );
     if let Some(env) = &args.env {
         request.insert("env".to_owned(), json!(env));
     }
@@ -42,10 +47,20 @@ pub(super) async fn run(args: &RunArgs, context: &Context) -> CommandResult {
 /// An error that has a place in the script is shown there.
 fn explain(error: CallError, file: &str, source: &str) -> CommandError {
     let at = error.details().and_then(|details| details.get("at"));
-    let Some(place) = at.and_then(|at| Place::deserialize_from(at)) else { return source_error(error, file, source) };
-    let logs = error.details().and_then(|details| details.get("logs")).and_then(Value::as_array).cloned();
+    let Some(place) = at.and_then(Place::deserialize_from) else {
+        return source_error(error, file, source);
+    };
+    let logs = error
+        .details()
+        .and_then(|details| details.get("logs"))
+        .and_then(Value::as_array)
+        .cloned();
     let Place { line, column } = place;
-    let diagnostic = Diagnostic { message: format!("{}: {}", error.code(), error.message()), line, column };
+    let diagnostic = Diagnostic {
+        message: format!("{}: {}", error.code(), error.message()),
+        line,
+        column,
+    };
     let mut rendered = render_diagnostics(file, source, &[diagnostic]);
     for line in logs.iter().flatten().filter_map(Value::as_str) {
         rendered.push_str("\n  log: ");
@@ -72,7 +87,8 @@ mod tests {
 
     #[test]
     fn a_thrown_error_is_shown_where_it_was_thrown() {
-        let details = json!({"error": "TypeError", "at": {"line": 2, "column": 3}, "stack": [], "logs": ["almost"]});
+        let details =
+            json!({"error": "TypeError", "at": {"line": 2, "column": 3}, "stack": [], "logs": ["almost"]});
         let error = CallError::internal("uncaught TypeError: no").with_details(details);
         let text = explain(error, "s.ts", "a\n  b()\n").to_text();
         let expected = "\
