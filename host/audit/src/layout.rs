@@ -46,6 +46,11 @@ impl Layout {
         self.dir.join("tail")
     }
 
+    /// Where a partial tile is written before it gets its name.
+    pub(crate) fn partial_in_the_making(&self) -> PathBuf {
+        self.dir.join("partial.new")
+    }
+
     /// The query index, which can be rebuilt from the log.
     pub(crate) fn index(&self) -> PathBuf {
         self.dir.join("index.sqlite")

@@ -63,6 +63,8 @@ struct Owner {
     reader: Arc<AuditReader>,
     digester: Digester,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Held while a source is stored: two writers of the same one would be in each other's way.
+    storing: Mutex<()>,
     /// Records when the log was opened.
     opened_at: u64,
     /// Locked as long as the log is open.
@@ -129,7 +131,8 @@ impl AuditLog {
         let shared = Arc::new(restore(layout.clone(), storage, options, found)?);
         let reader = Arc::new(AuditReader::beside(layout));
         let threads = spawn(&shared, &reader).map_err(at(dir))?;
-        let owner = Owner { shared, reader, digester, threads: Mutex::new(threads), opened_at, _lock: lock };
+        let (threads, storing) = (Mutex::new(threads), Mutex::new(()));
+        let owner = Owner { shared, reader, digester, threads, storing, opened_at, _lock: lock };
         Ok(Self(Arc::new(owner)))
     }
 
@@ -191,6 +194,7 @@ impl AuditLog {
     /// [`AuditUnavailable`] when it could not be written.
     pub fn store_source(&self, source: &[u8]) -> Result<Hash, AuditUnavailable> {
         let shared = &self.0.shared;
+        let _turn = self.0.storing.lock().unwrap_or_else(PoisonError::into_inner);
         sources::store(&shared.layout, &*shared.storage, source).map_err(|error| {
             tracing::error!(%error, "a source could not be kept beside the audit log");
             AuditUnavailable
@@ -337,7 +341,7 @@ fn restore(
     };
     let shared = Shared::new(setup, writer, time, covered.unwrap_or_default());
     if !clean {
-        shared.remove_partials_at(covered.unwrap_or_default());
+        shared.remove_partials_from(covered.unwrap_or_default());
         let checkpoint = covered.unwrap_or_default();
         let event = Event::HostRecovered(HostRecovered { records, checkpoint, dropped_bytes });
         let ticket = shared.append(|time, out| write_event(&event, time, out));

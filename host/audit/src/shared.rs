@@ -36,8 +36,8 @@ pub(crate) struct Shared {
     publish_wanted: Condvar,
     /// Wakes the thread that syncs.
     commit_wanted: Condvar,
-    /// Held while publishing, so that checkpoints appear in order.
-    publishing: Mutex<()>,
+    /// Held while publishing, so that checkpoints appear in order; the size tried last.
+    publishing: Mutex<u64>,
 }
 
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Shared {
             state: Mutex::new(state),
             publish_wanted: Condvar::new(),
             commit_wanted: Condvar::new(),
-            publishing: Mutex::new(()),
+            publishing: Mutex::new(published),
         }
     }
 
@@ -263,7 +263,7 @@ impl Shared {
     /// What it covers is synced first, whatever the durability: a checkpoint must never name what a power
     /// cut can still take.
     pub(crate) fn publish(&self) -> io::Result<String> {
-        let _turn = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tried = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let (snapshot, unsynced) = {
             let mut state = self.lock();
             (state.writer.snapshot()?, state.writer.take_unsynced()?)
@@ -272,6 +272,7 @@ impl Shared {
             self.lock().writer.distrust(unsynced);
             return Err(error);
         }
+        let tried_before = std::mem::replace(&mut *tried, snapshot.size);
         self.store_partial_tiles(&snapshot)?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
         let note = checkpoint.sign(&self.key);
@@ -281,6 +282,7 @@ impl Shared {
         }
         let previous = std::mem::replace(&mut self.lock().published, snapshot.size);
         self.remove_outgrown_partials(previous, snapshot.size);
+        self.remove_outgrown_partials(tried_before, snapshot.size);
         Ok(note)
     }
 
@@ -313,13 +315,21 @@ impl Shared {
         for (level, hashes) in (0..u8::MAX).zip(&snapshot.levels) {
             let Some(width) = partial_width(hashes.len()) else { continue };
             let tile = TileFile::hashes(level, place(snapshot.size, level)).partial(width);
-            self.storage.write_file(&self.layout.tile(tile), &tile_bytes(hashes))?;
+            self.store_partial(tile, &tile_bytes(hashes))?;
             if level == 0 {
-                let bundle = TileFile::entries(place(snapshot.size, 0)).partial(width);
-                self.storage.write_file(&self.layout.tile(bundle), &snapshot.tail)?;
+                self.store_partial(TileFile::entries(place(snapshot.size, 0)).partial(width), &snapshot.tail)?;
             }
         }
         Ok(())
+    }
+
+    /// Stores a partial tile so that readers never see half of it.
+    fn store_partial(&self, tile: TileFile, bytes: &[u8]) -> io::Result<()> {
+        let temporary = self.layout.partial_in_the_making();
+        self.storage.write_file(&temporary, bytes)?;
+        let path = self.layout.tile(tile);
+        self.storage.create_dir(path.parent().unwrap_or(&path))?;
+        self.storage.rename(&temporary, &path)
     }
 
     /// Removes the partial tiles of tiles that have become full (C2SP tlog-tiles allows it).
@@ -335,11 +345,16 @@ impl Shared {
         }
     }
 
-    /// Removes the partial tiles at the right edge, which a power cut may have torn.
-    pub(crate) fn remove_partials_at(&self, size: u64) {
-        self.remove_partials(TileFile::entries(place(size, 0)));
+    /// Removes the partial tiles that a power cut may have torn: those at and behind the last checkpoint's edge.
+    pub(crate) fn remove_partials_from(&self, covered: u64) {
+        let size = self.size();
         for level in 0..8 {
-            self.remove_partials(TileFile::hashes(level, place(size, level)));
+            for index in place(covered, level)..=place(size, level) {
+                self.remove_partials(TileFile::hashes(level, index));
+                if level == 0 {
+                    self.remove_partials(TileFile::entries(index));
+                }
+            }
         }
     }
 

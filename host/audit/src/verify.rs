@@ -156,6 +156,12 @@ pub enum VerifyError {
         /// Bytes behind them.
         trailing: usize,
     },
+    /// A bundle is gone, although the log goes on behind it.
+    #[error("{path} is missing")]
+    BundleMissing {
+        /// The bundle's file.
+        path: PathBuf,
+    },
     /// A record is not the one that its hash on disk is of: it was changed, moved or replaced, or the hash was.
     #[error("record {index} is not the one whose hash is in {path}")]
     Leaf {
@@ -321,8 +327,12 @@ impl Run<'_> {
             let path = self.layout.entries(index);
             let piece = archive::read_piece(self.layout, index).map_err(at(&path))?;
             let bundle = piece.bundle();
-            if matches!(piece, Piece::Full(_)) {
-                check_full(bundle, &path)?;
+            match piece {
+                Piece::Full(_) => check_full(bundle, &path)?,
+                Piece::Tail(_) if bundle.entries.len() < TILE_WIDTH && self.tiles.is_full(index) => {
+                    return Err(VerifyError::BundleMissing { path });
+                }
+                Piece::Tail(_) => {}
             }
             for bytes in bundle.records() {
                 let index = self.frontier.size();

@@ -53,14 +53,13 @@ impl ProtocolHandler for RawEcho {
         RAW
     }
     async fn handle(&self, peer: Connection, _: &AuthContext, _: DrainSignal) -> Result<(), HandlerError> {
-        let (mut send, mut recv) = peer.accept_bi().await?;
         let mut buffer = vec![0; 64 << 10];
         loop {
-            let read = recv.read(&mut buffer).await.map_err(HandlerError::StreamError)?;
-            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-                return Ok(());
-            };
-            send.write_all(bytes).await.map_err(HandlerError::StreamError)?;
+            let (mut send, mut recv) = peer.accept_bi().await?;
+            while let Ok(read @ 1..) = recv.read(&mut buffer).await {
+                let bytes = buffer.get(..read).unwrap_or_default();
+                send.write_all(bytes).await.map_err(HandlerError::StreamError)?;
+            }
         }
     }
 }

@@ -23,12 +23,8 @@ pub(crate) use session::{
 /// Agents connect over QUIC, discover operations, open a session and register tools in it, which then run
 /// confined and may call only what the session was granted. `alknet-agent demo` shows the whole story.
 #[derive(Debug, Parser)]
-#[command(name = "alknet-agent", version, after_help = TOP_EXAMPLES, after_long_help = top_after_long_help())]
-#[command(
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "alknet-agent", bin_name = "alknet-agent", version, after_help = TOP_EXAMPLES, after_long_help = top_after_long_help())]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

@@ -66,6 +66,11 @@ impl CommandErrorKind {
         }
     }
 
+    /// The exit code, as a program returns it.
+    pub(crate) fn exit_code(self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
     /// What the exit code means, as `--help` tells it.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
@@ -158,7 +163,7 @@ impl CommandError {
 
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.kind.code())
+        self.kind.exit_code()
     }
 
     /// The error object that `--json` prints.

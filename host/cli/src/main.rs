@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::Cli;
-use failure::{CommandError, CommandResult};
+use failure::{CommandError, CommandErrorKind, CommandResult};
 use output::Output;
 
 fn main() -> ExitCode {
@@ -50,13 +50,16 @@ fn main() -> ExitCode {
 
 /// Help and version are results; anything else the parser says is an error of usage.
 fn refuse(answer: &clap::Error) -> ExitCode {
-    let printed = output::parser_answer(
-        &answer.render().ansi().to_string(),
-        &answer.render().to_string(),
-        answer.use_stderr(),
-    );
-    match printed {
-        Ok(()) if answer.use_stderr() => CommandError::usage("").exit_code(),
+    if answer.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let message = answer.render().to_string();
+        let (first, rest) = message.trim().split_once('\n').unwrap_or((message.trim(), ""));
+        let error = CommandError::usage(first.trim_start_matches("error: ")).hint(rest.trim());
+        Output::new(true).error(&error);
+        return error.exit_code();
+    }
+    let (coloured, plain) = (answer.render().ansi().to_string(), answer.render().to_string());
+    match output::parser_answer(&coloured, &plain, answer.use_stderr()) {
+        Ok(()) if answer.use_stderr() => CommandErrorKind::Usage.exit_code(),
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.exit_code(),
     }

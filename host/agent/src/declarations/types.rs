@@ -207,6 +207,9 @@ impl<'n, 'a> Types<'n, 'a> {
             .collect();
         let mut members = Vec::new();
         for (name, property_schema) in properties.into_iter().flatten() {
+            if self.left == 0 {
+                break;
+            }
             let mark = if required.contains(&name.as_str()) {
                 ""
             } else {

@@ -91,7 +91,7 @@ fn entries() {
         |error| matches!(error, VerifyError::Leaf { index: 0, .. }),
     );
     check_refused(dir.path(), |dir| fs::remove_file(dir.join("tile/entries/001")).unwrap(), |error| {
-        matches!(error, VerifyError::Leaf { index: 256, .. })
+        matches!(error, VerifyError::BundleMissing { path } if path.ends_with("tile/entries/001"))
     });
     check_refused(dir.path(), |dir| fs::remove_file(dir.join("tail")).unwrap(), |error| {
         matches!(error, VerifyError::BehindTheEnd { .. } | VerifyError::Truncated { covered: 601, found: 512, .. })
@@ -149,7 +149,7 @@ fn spellings() {
     call("\"code\":\"OK\"", "\"code\":\"INTERNAL\"", RecordFault::WrongShape);
     call("\"micros\":26", "\"micros\":9007199254740993", RecordFault::WrongShape);
     call("\"micros\":26", "\"micros\":2.6e1", RecordFault::NotCanonical);
-    call("\"caller\":\"alice\"", "\"caller\":null", RecordFault::WrongShape);
+    call("\"caller\":\"alice\"", "\"caller\":null", RecordFault::NotCanonical);
 }
 
 #[test]

@@ -43,6 +43,11 @@ impl TilesOnDisk {
         Ok(found)
     }
 
+    /// Whether the hashes of a full bundle are there.
+    pub(super) fn is_full(&self, index: u64) -> bool {
+        self.0.contains(&TileFile::hashes(0, index))
+    }
+
     /// Checks the bundle's own files: its place among the entries, its partial versions, its partial hashes.
     pub(super) fn check_bundle(
         &mut self,

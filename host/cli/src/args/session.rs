@@ -81,8 +81,8 @@ pub(crate) struct RegisterArgs {
     /// The operations the tool may call; by default all of the session's.
     #[arg(long, value_name = "OPERATION,…", value_delimiter = ',')]
     pub(crate) env: Option<Vec<String>>,
-    /// An example the host checks before it accepts the tool; may be given again.
-    #[arg(long = "example", value_name = "{\"input\":…,\"output\":…}")]
+    /// An example the host checks before it accepts the tool, `{input, output}` or `{input, error}`; may be repeated.
+    #[arg(long = "example", value_name = "JSON")]
     pub(crate) examples: Vec<String>,
     /// Replace a tool of the same name by a new version.
     #[arg(long)]

@@ -411,7 +411,8 @@ fn documented_examples_are_valid() {
         .lines()
         .map(|line| if is_example(&line) { &line[4..] } else { line })
         .collect();
-    let config = parse(&spelled.join("\n")).expect(&spelled.join("\n"));
+    let spelled = spelled.join("\n");
+    let config = parse(&spelled).expect(&spelled);
     assert_eq!(config.access.policy.peers.len(), 2);
     assert_eq!(config.access.policy.api_keys.len(), 1);
     assert_eq!(config.settings.http_targets.len(), 1);

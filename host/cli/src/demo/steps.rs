@@ -133,7 +133,7 @@ pub(super) async fn invoke(agent: &RemoteHost, session: &str) -> Did<Vec<Value>>
     let number = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or_default();
     ensure(number("directories") >= 1, "the directory itself is counted")?;
     let says = vec![format!(
-        "{} files read below {} folders: {} lines, {} words{}",
+        "files read {}, folders listed {}, lines {}, words {}{}",
         number("files"),
         number("directories"),
         number("lines"),

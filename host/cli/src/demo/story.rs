@@ -99,6 +99,8 @@ pub(super) struct Story {
     begun: Instant,
     told: usize,
     failed: Vec<&'static str>,
+    /// Why nobody can be told any more: nothing is begun then.
+    unheard: Option<CommandError>,
 }
 
 impl Story {
@@ -114,48 +116,57 @@ impl Story {
             begun: Instant::now(),
             told: 0,
             failed: Vec::new(),
+            unheard: None,
         })
     }
 
     /// Does a step and tells it; `None` when it failed.
-    pub(super) async fn step<T>(
-        &mut self,
-        step: Step,
-        work: impl Future<Output = Did<T>>,
-    ) -> CommandResult<Option<T>> {
+    pub(super) async fn step<T>(&mut self, step: Step, work: impl Future<Output = Did<T>>) -> Option<T> {
+        if self.unheard.is_some() {
+            return None;
+        }
         let begun = Instant::now();
         let did = work.await;
         let micros = micros_since(begun);
         self.told += 1;
-        let (value, ok, says, detail) = match did {
-            Ok(Told { value, says, detail }) => (Some(value), true, says, detail),
+        let (value, says, detail) = match did {
+            Ok(Told { value, says, detail }) => (Some(value), says, detail),
             Err(error) => {
                 self.failed.push(step.name);
                 (
                     None,
-                    false,
                     error.to_text().lines().map(str::to_owned).collect(),
                     error.to_json(),
                 )
             }
         };
-        if self.output.is_json() {
+        let ok = value.is_some();
+        let told = if self.output.is_json() {
             self.output
-                .json(&json!({ "step": step.name, "ok": ok, "micros": micros, "detail": detail }))?;
+                .json(&json!({ "step": step.name, "ok": ok, "micros": micros, "detail": detail }))
         } else {
-            let head = headline(self.told, step, ok, micros, self.output.style());
+            let style = self.output.style();
             let says = says
                 .iter()
-                .map(|line| format!("\n     {line}"))
+                .map(|line| format!("\n     {}", style.dim(line)))
                 .collect::<String>();
             self.output
-                .text(&format!("{head}{}", self.output.style().dim(&says)))?;
-        }
-        Ok(value)
+                .text(&format!("{}{says}", headline(self.told, step, ok, micros, style)))
+        };
+        self.unheard = told.err();
+        value
+    }
+
+    /// Whether nobody can be told any more.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.unheard.is_some()
     }
 
     /// Tells how it ended.
     pub(super) fn end(self) -> CommandResult {
+        if let Some(unheard) = self.unheard {
+            return Err(unheard);
+        }
         let micros = micros_since(self.begun);
         let ok = self.failed.is_empty();
         if self.output.is_json() {
@@ -164,11 +175,12 @@ impl Story {
                 .json(&json!({ "step": "summary", "ok": ok, "micros": micros, "detail": detail }))?;
         } else if ok {
             let text = format!(
-                "\nAll {} steps did what they say, in {}.",
+                "All {} steps did what they say, in {}.",
                 self.told,
                 human_micros(micros)
             );
-            self.output.text(&self.output.style().green(&text))?;
+            self.output
+                .text(&format!("\n{}", self.output.style().green(&text)))?;
         }
         if ok {
             return Ok(());

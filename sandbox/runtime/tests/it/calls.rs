@@ -209,3 +209,21 @@ async fn time_passes_while_a_tool_computes() {
     let report = tool.call("0", &Clock(AtomicU64::new(5)), &limits()).await;
     assert!(report.result.is_ok(), "{:?}", report.result);
 }
+
+#[tokio::test]
+async fn futures_can_move_between_threads() {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let source = alknet_sandbox::Source {
+        language: Language::JavaScript,
+        file: "tool",
+        text: "export default () => 1",
+    };
+    let (names, within, host) = (names(), limits(), Host::default());
+    let tool = sendable(crate::support::sandbox().register(source, &names, &within))
+        .await
+        .unwrap();
+    let report = sendable(tool.call("0", &host, &within)).await;
+    assert_eq!(report.result.as_deref(), Ok("1"));
+}

@@ -1,0 +1,26 @@
+//! The whole, as its users meet it: the program `alknet-agent` as a process, driven over real QUIC, through its
+//! command line and with frames made by hand; and what must be true of the sources themselves.
+//!
+//! What a single crate can show is tested in that crate.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "what supports the tests fails like a test"
+)]
+
+mod cli;
+mod config;
+mod crash;
+mod demo;
+mod identities;
+mod secrets;
+mod serve;
+mod signals;
+mod story;
+mod support;
+mod tamper;
+mod tidy;
+mod wire;

@@ -1,0 +1,82 @@
+//! A host in a folder of its own, its commands, and its clients. Every wait has an end.
+
+mod client;
+mod frames;
+mod project;
+mod serving;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) use client::Peer;
+pub(crate) use frames::{Wire, requested};
+pub(crate) use project::{Project, Ran};
+pub(crate) use serving::Serving;
+
+/// The longest any test waits for anything. Generous: it is met only by what hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits for something that must happen.
+pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| panic!("did not happen in time: {what}"))
+}
+
+/// Waits for a state that can only be looked at.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    soon(what, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// The program under test. `cargo test --workspace` builds it; it lies beside the folder of this test.
+pub(crate) fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(Path::parent).unwrap().join("alknet-agent");
+    assert!(
+        program.is_file(),
+        "{} is missing: run `cargo test --workspace`, which builds it",
+        program.display()
+    );
+    program
+}
+
+/// The top of the repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// All regular files below a folder.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A script for `session/run` that ends only when a file of this name appears below the host's file root. It runs
+/// on a budget of host calls; the waits are short in all tests.
+pub(crate) fn waits_for(file: &str) -> String {
+    format!(
+        "export default async function (input, env) {{
+           for (;;) {{
+             try {{ await env.fs.stat({{ path: '{file}' }}); return 'waited'; }}
+             catch (error) {{ if (error.code !== 'PATH_NOT_FOUND') throw error; }}
+           }}
+         }}"
+    )
+}

@@ -1,0 +1,246 @@
+//! A project folder, made by `init`, and the commands that run in it.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use alknet_core::{Ed25519SecretKey, Fingerprint};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+use super::serving::Serving;
+use super::{program, soon};
+
+/// A host's folder. Everything a command of it makes lies in one temporary folder, which goes with this.
+pub(crate) struct Project {
+    top: TempDir,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Project {
+    /// A project that listens on any free port.
+    pub(crate) async fn new() -> Self {
+        let project = Self::empty();
+        project.run(["init"]).await.succeeds();
+        project.edit(|text| {
+            let listens = text.replace("#listen = \"127.0.0.1:7443\"", "listen = \"127.0.0.1:0\"");
+            assert_ne!(listens, text, "the template names its port otherwise");
+            listens
+        });
+        project
+    }
+
+    /// A folder in which nothing was set up yet.
+    pub(crate) fn empty() -> Self {
+        let top = tempfile::tempdir().unwrap();
+        for folder in ["host", "tmp"] {
+            std::fs::create_dir(top.path().join(folder)).unwrap();
+        }
+        Self { top }
+    }
+
+    /// A file in the project's folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.top.path().join("host").join(name)
+    }
+
+    /// A file in the project's data folder.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.file(".alknet-agent").join(name)
+    }
+
+    /// What the commands have for temporary files.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.top.path().join("tmp")
+    }
+
+    /// Writes a file of the project.
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
+        let file = self.file(name);
+        std::fs::write(&file, content).unwrap();
+        file
+    }
+
+    /// Writes a file that only its owner can read.
+    pub(crate) fn write_private(&self, name: &str, content: &str) -> PathBuf {
+        let file = self.file(name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut open = options.write(true).create_new(true).mode(0o600).open(&file).unwrap();
+        open.write_all(content.as_bytes()).unwrap();
+        file
+    }
+
+    /// The text of the configuration.
+    pub(crate) fn config(&self) -> String {
+        std::fs::read_to_string(self.file("alknet-agent.toml")).unwrap()
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn edit(&self, change: impl FnOnce(&str) -> String) {
+        let text = change(&self.config());
+        self.write("alknet-agent.toml", &text);
+    }
+
+    /// Puts tables in front of the configuration's last section, the profile.
+    pub(crate) fn add(&self, tables: &str) {
+        self.edit(|text| format!("{tables}\n{text}"));
+    }
+
+    /// Lets a new peer in and writes its key to `NAME.key`.
+    pub(crate) fn add_peer(&self, id: &str, scopes: &[&str]) -> Ed25519SecretKey {
+        let key = Ed25519SecretKey::generate().unwrap();
+        let fingerprint = Fingerprint::from(&key.public());
+        self.add(&format!(
+            "[[peer]]\nid = {id:?}\nfingerprints = [\"{fingerprint}\"]\nscopes = {scopes:?}\n"
+        ));
+        self.write_private(&format!("{id}.key"), &hex::encode(*key.to_bytes()));
+        key
+    }
+
+    /// The operator's private key.
+    pub(crate) fn operator_key(&self) -> Ed25519SecretKey {
+        secret_key(&self.data("operator.key"))
+    }
+
+    /// Runs a command in the project's folder to its end.
+    pub(crate) async fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
+        self.run_with_input(args, "").await
+    }
+
+    /// Runs a command with this on its standard input.
+    pub(crate) async fn run_with_input<A: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Ran {
+        let mut command = self.command(args);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A command that does not read its input may be gone already.
+        stdin.write_all(input.as_bytes()).await.unwrap_or_default();
+        drop(stdin);
+        let done = soon("the end of a command", child.wait_with_output()).await.unwrap();
+        Ran {
+            code: done.status.code().expect("ended by a signal"),
+            stdout: String::from_utf8(done.stdout).unwrap(),
+            stderr: String::from_utf8(done.stderr).unwrap(),
+        }
+    }
+
+    /// Starts the host and waits until it listens.
+    pub(crate) async fn serve(&self) -> Serving {
+        self.serve_with(&[]).await
+    }
+
+    /// Starts the host with further options.
+    pub(crate) async fn serve_with(&self, options: &[&str]) -> Serving {
+        let kept = compiled_engine().await;
+        for file in std::fs::read_dir(kept).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), self.data("cache").join(file.file_name())).unwrap();
+        }
+        Serving::start(self, options).await
+    }
+
+    /// A command in the project's folder; killed when it is dropped.
+    pub(super) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(args)
+            .current_dir(self.file(""))
+            .env("TMPDIR", self.temporary())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+/// A private key as a key file holds it.
+pub(crate) fn secret_key(file: &Path) -> Ed25519SecretKey {
+    let text = std::fs::read_to_string(file).unwrap();
+    let seed: [u8; 32] = hex::decode(text.trim()).unwrap().try_into().unwrap();
+    Ed25519SecretKey::from_bytes(&seed)
+}
+
+/// A folder with the sandbox's engine, compiled. The first host to start compiles it, which takes seconds; later
+/// ones, of later runs too, begin with a copy. A host refuses a copy that does not fit it.
+async fn compiled_engine() -> &'static Path {
+    static KEPT: OnceCell<PathBuf> = OnceCell::const_new();
+    KEPT.get_or_init(|| async {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
+        std::fs::create_dir_all(&kept).unwrap();
+        let project = Box::pin(Project::new()).await;
+        for file in std::fs::read_dir(&kept).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), project.data("cache").join(file.file_name())).unwrap();
+        }
+        let host = Serving::start(&project, &[]).await;
+        drop(host);
+        let written = std::fs::read_dir(project.data("cache")).unwrap();
+        let newest = written
+            .map(Result::unwrap)
+            .filter(|file| file.file_name().to_string_lossy().ends_with(".cwasm"))
+            .max_by_key(|file| file.metadata().unwrap().modified().unwrap())
+            .unwrap();
+        // Another run of these tests may look at the folder at the same time.
+        let fresh = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        std::fs::copy(newest.path(), fresh.path()).unwrap();
+        fresh.persist(kept.join(newest.file_name())).unwrap();
+        kept
+    })
+    .await
+}
+
+impl Ran {
+    /// The command, which must have succeeded.
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self
+    }
+
+    /// The command, which must have failed with this exit code.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        assert_eq!(self.stdout, "", "a failed command has no result");
+        self
+    }
+
+    /// The result, of a command that printed exactly one line of JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.stdout.trim_end().lines().count(), 1, "{self:#?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("{self:#?}"))
+    }
+
+    /// The error object, of a command that failed with `--json`.
+    #[track_caller]
+    pub(crate) fn error(&self) -> Value {
+        let error: Value = serde_json::from_str(&self.stderr).unwrap_or_else(|_| panic!("{self:#?}"));
+        let mut members: Vec<&String> = error.as_object().unwrap().keys().collect();
+        members.sort();
+        assert_eq!(members, ["code", "details", "message", "retryable"]);
+        error
+    }
+
+    /// The code of the error object.
+    #[track_caller]
+    pub(crate) fn error_code(&self) -> String {
+        self.error()["code"].as_str().unwrap().to_owned()
+    }
+}
