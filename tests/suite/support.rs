@@ -2,6 +2,7 @@
 
 mod client;
 mod frames;
+mod process;
 mod project;
 mod serving;
 

@@ -137,7 +137,7 @@ impl Sessions {
             .iter()
             .flat_map(|p| p.env.iter().map(move |name| (p, name)));
         for (profile, operation) in granted {
-            if curated.get(operation).is_none() {
+            if curated.get(operation.as_str()).is_none() {
                 let (profile, operation) = (profile.name.clone(), operation.clone());
                 return Err(SessionsError::UnknownOperation { profile, operation });
             }

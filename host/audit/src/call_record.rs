@@ -91,7 +91,9 @@ pub(crate) enum CallKind {
 /// A call id: 16 bytes, written as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
 #[schemars(transparent, inline)]
-pub(crate) struct CallHex(#[schemars(with = "String", regex(pattern = "^[0-9a-f]{32}$"))] pub(crate) [u8; 16]);
+pub(crate) struct CallHex(
+    #[schemars(with = "String", regex(pattern = "^[0-9a-f]{32}$"))] pub(crate) [u8; 16],
+);
 
 /// A text that borrows from the record wherever it has no escapes.
 #[derive(Clone, PartialEq, Eq, JsonSchema)]
@@ -258,8 +260,16 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn any_record() -> impl Strategy<Value = CallRecord<'static>> {
-        let kind = prop_oneof![Just(CallKind::Admitted), Just(CallKind::Refused), Just(CallKind::Finished)];
-        let ids = (any::<[u8; 16]>(), prop::option::of(any::<[u8; 16]>()), any::<[u8; 16]>());
+        let kind = prop_oneof![
+            Just(CallKind::Admitted),
+            Just(CallKind::Refused),
+            Just(CallKind::Finished)
+        ];
+        let ids = (
+            any::<[u8; 16]>(),
+            prop::option::of(any::<[u8; 16]>()),
+            any::<[u8; 16]>(),
+        );
         let digests = prop::array::uniform3(prop::option::of(any::<[u8; 32]>()));
         let numbers = (0..=INTEGER_MAX, prop::option::of(0..=INTEGER_MAX));
         (kind, any_texts(), any_text(), ids, digests, numbers).prop_map(

@@ -69,7 +69,9 @@ pub(crate) struct Index {
 impl Index {
     /// Opens the tables, starting anew when they are missing, damaged or of another log.
     pub(crate) fn open(place: &Place, layout: &Layout) -> Result<Self, QueryError> {
-        let Place::File(path) = place else { return Self::create(Connection::open_in_memory()?) };
+        let Place::File(path) = place else {
+            return Self::create(Connection::open_in_memory()?);
+        };
         match Self::open_file(path, layout) {
             Ok(Some(index)) => Ok(index),
             Ok(None) | Err(QueryError::Index { .. }) => {
@@ -104,8 +106,14 @@ impl Index {
             return Ok(None);
         }
         let (records, leaf): (u64, [u8; 32]) =
-            connection.query_row("SELECT records, leaf FROM position", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let index = Self { connection, names: HashMap::new(), records };
+            connection.query_row("SELECT records, leaf FROM position", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let index = Self {
+            connection,
+            names: HashMap::new(),
+            records,
+        };
         Ok((leaf_before(layout, records)? == Some(Hash(leaf))).then_some(index))
     }
 
@@ -113,7 +121,11 @@ impl Index {
         connection.execute_batch(SCHEMA)?;
         connection.execute("INSERT INTO position VALUES (0, ?1)", [Hash::of_subtrees(&[]).0])?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        Ok(Self { connection, names: HashMap::new(), records: 0 })
+        Ok(Self {
+            connection,
+            names: HashMap::new(),
+            records: 0,
+        })
     }
 
     /// One transaction's worth of records; whether there may be more.
@@ -137,13 +149,16 @@ impl Index {
                 records += 1;
                 leaf = Some(Hash::of_leaf(bytes));
             }
-            if matches!(piece, Piece::Tail(_)) || records % 256 != 0 {
+            if matches!(piece, Piece::Tail(_)) || !records.is_multiple_of(256) {
                 more = false;
                 break;
             }
         }
         if let Some(leaf) = leaf {
-            transaction.execute("UPDATE position SET records = ?1, leaf = ?2", params![records, leaf.0])?;
+            transaction.execute(
+                "UPDATE position SET records = ?1, leaf = ?2",
+                params![records, leaf.0],
+            )?;
         }
         transaction.commit().inspect_err(|_| self.names.clear())?;
         self.records = records;
@@ -152,7 +167,12 @@ impl Index {
 }
 
 fn connect(path: &Path) -> Result<Connection, QueryError> {
-    let created = fs::File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let created = fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
     drop(created.map_err(|source| QueryError::io(path, source))?);
     let connection = Connection::open(path)?;
     // What a power cut takes is read from the log again.
@@ -163,7 +183,9 @@ fn connect(path: &Path) -> Result<Connection, QueryError> {
 
 /// The hash of the last of the first `records` records; of no records, the hash of nothing.
 fn leaf_before(layout: &Layout, records: u64) -> Result<Option<Hash>, QueryError> {
-    let Some(last) = records.checked_sub(1) else { return Ok(Some(Hash::of_subtrees(&[]))) };
+    let Some(last) = records.checked_sub(1) else {
+        return Ok(Some(Hash::of_subtrees(&[])));
+    };
     let piece =
         archive::read_piece(layout, last / 256).map_err(|source| QueryError::io(layout.dir(), source))?;
     let place = usize::try_from(last % 256).unwrap_or_default();
@@ -216,7 +238,9 @@ fn name_id(
     let id = match find.query_row([text], |row| row.get(0)).optional()? {
         Some(id) => id,
         None => {
-            transaction.prepare_cached("INSERT INTO names (text) VALUES (?1)")?.execute([text])?;
+            transaction
+                .prepare_cached("INSERT INTO names (text) VALUES (?1)")?
+                .execute([text])?;
             transaction.last_insert_rowid()
         }
     };

@@ -54,12 +54,12 @@ mod shared;
 mod sink;
 mod sources;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod verify;
 mod wait;
 mod writer;
-#[cfg(test)]
-mod tests;
 
 pub use checkpoint::Checkpoint;
 pub use event::Event;

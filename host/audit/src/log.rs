@@ -118,7 +118,11 @@ impl AuditLog {
         Self::open_on(dir, options, Arc::new(OsStorage))
     }
 
-    pub(crate) fn open_on(dir: &Path, options: Options, storage: Arc<dyn Storage>) -> Result<Self, OpenError> {
+    pub(crate) fn open_on(
+        dir: &Path,
+        options: Options,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self, OpenError> {
         if !note::is_key_name(&options.origin) {
             return Err(OpenError::Origin);
         }
@@ -132,7 +136,15 @@ impl AuditLog {
         let reader = Arc::new(AuditReader::beside(layout));
         let threads = spawn(&shared, &reader).map_err(at(dir))?;
         let (threads, storing) = (Mutex::new(threads), Mutex::new(()));
-        let owner = Owner { shared, reader, digester, threads, storing, opened_at, _lock: lock };
+        let owner = Owner {
+            shared,
+            reader,
+            digester,
+            threads,
+            storing,
+            opened_at,
+            _lock: lock,
+        };
         Ok(Self(Arc::new(owner)))
     }
 
@@ -253,8 +265,13 @@ impl AuditLog {
 
     fn tiles(&self) -> Result<LiveTiles<'_>, QueryError> {
         let shared = &self.0.shared;
-        let snapshot = shared.snapshot().map_err(|source| QueryError::io(shared.layout.dir(), source))?;
-        Ok(LiveTiles { layout: &shared.layout, snapshot })
+        let snapshot = shared
+            .snapshot()
+            .map_err(|source| QueryError::io(shared.layout.dir(), source))?;
+        Ok(LiveTiles {
+            layout: &shared.layout,
+            snapshot,
+        })
     }
 }
 
@@ -275,7 +292,8 @@ impl Owner {
             Ok(())
         } else {
             let event = Event::HostStopped(HostStopped { records });
-            self.shared.append_last(|time, out| write_event(&event, time, out))
+            self.shared
+                .append_last(|time, out| write_event(&event, time, out))
         };
         if self.shared.durability == Durability::Disk {
             self.shared.commit();
@@ -284,7 +302,7 @@ impl Owner {
             tracing::error!(%error, "the last checkpoint could not be published");
             AuditUnavailable
         });
-        self.reader.catch_up_if_idle();
+        self.reader.catch_up_if_open();
         stopped.and(published)
     }
 }
@@ -300,10 +318,18 @@ impl Drop for Owner {
 fn lock(layout: &Layout) -> Result<File, OpenError> {
     let path = layout.lock();
     let mut options = File::options();
-    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(at(&path))?;
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(at(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: layout.dir().to_owned() }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+            dir: layout.dir().to_owned(),
+        }),
         Err(TryLockError::Error(error)) => Err(at(&path)(error)),
     }
 }
@@ -315,10 +341,25 @@ fn restore(
     options: Options,
     found: Found,
 ) -> Result<Shared, OpenError> {
-    let Found { frontier, tail, checkpoint, dropped_bytes, clean, time, tiles, beyond } = found;
+    let Found {
+        frontier,
+        tail,
+        checkpoint,
+        dropped_bytes,
+        clean,
+        time,
+        tiles,
+        beyond,
+    } = found;
     let (dir, records) = (layout.dir().to_owned(), frontier.size());
     let covered = checkpoint.map(|checkpoint| checkpoint.size);
-    let mut writer = Writer::new(layout.clone(), Arc::clone(&storage), options.durability, frontier, tail);
+    let mut writer = Writer::new(
+        layout.clone(),
+        Arc::clone(&storage),
+        options.durability,
+        frontier,
+        tail,
+    );
     if covered.is_some() {
         writer.repair().map_err(at(&dir))?;
     }
@@ -343,7 +384,11 @@ fn restore(
     if !clean {
         shared.remove_partials_from(covered.unwrap_or_default());
         let checkpoint = covered.unwrap_or_default();
-        let event = Event::HostRecovered(HostRecovered { records, checkpoint, dropped_bytes });
+        let event = Event::HostRecovered(HostRecovered {
+            records,
+            checkpoint,
+            dropped_bytes,
+        });
         let ticket = shared.append(|time, out| write_event(&event, time, out));
         drop(ticket.map_err(|error| at(&dir)(io::Error::other(error)))?);
     }
@@ -364,7 +409,11 @@ fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Result<Vec<Join
             index.catch_up_if_idle();
         }
     };
-    threads.push(thread::Builder::new().name("audit-publish".to_owned()).spawn(publish)?);
+    threads.push(
+        thread::Builder::new()
+            .name("audit-publish".to_owned())
+            .spawn(publish)?,
+    );
     if shared.durability == Durability::Disk {
         let committing = Arc::clone(shared);
         let commit = move || {
@@ -372,7 +421,11 @@ fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Result<Vec<Join
                 committing.commit();
             }
         };
-        threads.push(thread::Builder::new().name("audit-commit".to_owned()).spawn(commit)?);
+        threads.push(
+            thread::Builder::new()
+                .name("audit-commit".to_owned())
+                .spawn(commit)?,
+        );
     }
     Ok(threads)
 }
@@ -388,7 +441,12 @@ impl Tiles for LiveTiles<'_> {
 
     fn tile(&mut self, level: u8, index: u64) -> Result<Vec<Hash>, QueryError> {
         if index == place(self.snapshot.size, level) {
-            return Ok(self.snapshot.levels.get(usize::from(level)).cloned().unwrap_or_default());
+            return Ok(self
+                .snapshot
+                .levels
+                .get(usize::from(level))
+                .cloned()
+                .unwrap_or_default());
         }
         let path = self.layout.tile(TileFile::hashes(level, index));
         let bytes = fs::read(&path).map_err(|source| QueryError::io(&path, source))?;
@@ -396,7 +454,9 @@ impl Tiles for LiveTiles<'_> {
     }
 
     fn missing(level: u8, index: u64) -> QueryError {
-        QueryError::TileTooShort { tile: TileFile::hashes(level, index).path() }
+        QueryError::TileTooShort {
+            tile: TileFile::hashes(level, index).path(),
+        }
     }
 }
 

@@ -113,13 +113,22 @@ struct Version {
     source: Hash,
 }
 
+/// The calls of one version: those it served, and those it made, by operation.
+struct Calls {
+    served: Served,
+    made: BTreeMap<String, u64>,
+    refused: BTreeMap<String, u64>,
+}
+
 impl AuditReader {
     /// The provenance of what the selector names; `None` when no session operation is behind it.
     ///
     /// # Errors
     /// [`QueryError`] when the log or its index cannot be read.
     pub fn provenance(&self, selector: &Selector) -> Result<Option<Provenance>, QueryError> {
-        let Some((version, calls)) = self.select(selector)? else { return Ok(None) };
+        let Some((version, calls)) = self.select(selector)? else {
+            return Ok(None);
+        };
         let wanted = match selector {
             Selector::Operation { version, .. } => *version,
             Selector::Source(_) | Selector::Call(_) | Selector::Output(_) => None,
@@ -131,30 +140,21 @@ impl AuditReader {
     fn select(&self, selector: &Selector) -> Result<Option<(Version, Vec<u64>)>, QueryError> {
         let index = self.caught_up()?;
         let db = index.connection()?;
-        let registered = |condition: &str, values: &dyn Fn() -> [Option<String>; 2], source: Option<[u8; 32]>| {
-            let [name, session] = values();
-            find_version(
-                db,
-                &format!("kind = {KIND_REGISTERED} AND {condition} ORDER BY idx DESC LIMIT 1"),
-                params![name, session, source],
-            )
-        };
         match selector {
             Selector::Operation { name, session, .. } => {
-                let names = || [Some(name.clone()), session.clone()];
-                let condition = format!(
-                    "r.operation = {} AND (?2 IS NULL OR r.session = {}) AND ?3 IS NULL",
-                    name_at(1),
-                    name_at(2)
-                );
-                Ok(registered(&condition, &names, None)?.map(|version| (version, Vec::new())))
+                let named = "r.operation = (SELECT id FROM names WHERE text = ?1)
+                     AND (?2 IS NULL OR r.session = (SELECT id FROM names WHERE text = ?2))";
+                let version = last_registered(db, named, params![name, session])?;
+                Ok(version.map(|version| (version, Vec::new())))
             }
             Selector::Source(source) => {
-                let condition = "r.source = ?3 AND ?1 IS NULL AND ?2 IS NULL";
-                Ok(registered(condition, &|| [None, None], Some(source.0))?.map(|version| (version, Vec::new())))
+                let version = last_registered(db, "r.source = ?1", params![source.0])?;
+                Ok(version.map(|version| (version, Vec::new())))
             }
             Selector::Call(call) => {
-                let Some(id) = hexdigits::decode::<16>(call.as_bytes()) else { return Ok(None) };
+                let Some(id) = hexdigits::decode::<16>(call.as_bytes()) else {
+                    return Ok(None);
+                };
                 let calls = indexes(db, &format!("kind = {KIND_FINISHED} AND call = ?1"), params![id])?;
                 Ok(version_behind(db, id)?.map(|version| (version, calls)))
             }
@@ -180,7 +180,11 @@ impl AuditReader {
         wanted: Option<u64>,
         calls: Vec<u64>,
     ) -> Result<Option<Provenance>, QueryError> {
-        let Version { session, operation, source } = version;
+        let Version {
+            session,
+            operation,
+            source,
+        } = version;
         let list = |condition: &str| {
             let index = self.caught_up()?;
             indexes(index.connection()?, condition, params![session, operation])
@@ -194,20 +198,28 @@ impl AuditReader {
             Some(wanted) => entry.record.get("version").and_then(Value::as_u64) == Some(wanted),
             None => text(entry, "source") == Some(source.to_string()),
         };
-        let Some(registration) = versions.iter().rev().find(matches).cloned() else { return Ok(None) };
+        let Some(registration) = versions.iter().rev().find(matches).cloned() else {
+            return Ok(None);
+        };
         let Some(digest) = text(&registration, "source").and_then(|digest| digest.parse().ok()) else {
             return Ok(None);
         };
         let session_event = |kind: &str| {
-            let condition =
-                format!("kind = (SELECT id FROM names WHERE text = '{kind}') AND {in_session} AND ?2 IS NOT NULL");
+            let condition = format!(
+                "kind = (SELECT id FROM names WHERE text = '{kind}') AND {in_session} AND ?2 IS NOT NULL"
+            );
             Ok::<_, QueryError>(self.entries(list(&condition)?)?.into_iter().next_back())
         };
-        let (served, made, refused) = self.calls_of(&Version {
+        let chosen = Version {
             session: session.clone(),
             operation: operation.clone(),
             source: digest,
-        })?;
+        };
+        let Calls {
+            served,
+            made,
+            refused,
+        } = self.calls_of(&chosen)?;
         Ok(Some(Provenance {
             operation: operation.clone(),
             session: session.clone(),
@@ -234,13 +246,14 @@ impl AuditReader {
     }
 
     /// The calls a version served, and those it made: admitted and refused, by operation.
-    fn calls_of(
-        &self,
-        version: &Version,
-    ) -> Result<(Served, BTreeMap<String, u64>, BTreeMap<String, u64>), QueryError> {
+    fn calls_of(&self, version: &Version) -> Result<Calls, QueryError> {
         let index = self.caught_up()?;
         let db = index.connection()?;
-        let of_version = format!("session = {} AND operation = {} AND source = ?3", name_at(1), name_at(2));
+        let of_version = format!(
+            "session = {} AND operation = {} AND source = ?3",
+            name_at(1),
+            name_at(2)
+        );
         let values = params![version.session, version.operation, version.source.0];
         let outcomes = count_by(
             db,
@@ -264,10 +277,19 @@ impl AuditReader {
             "SELECT idx FROM records WHERE kind = {KIND_FINISHED} AND {of_version}
              ORDER BY idx DESC LIMIT {LAST_CALLS}"
         ))?;
-        let last = statement.query_map(values, |row| row.get::<_, u64>(0))?.collect::<Result<Vec<_>, _>>()?;
-        let served =
-            Served { finished: outcomes.values().sum(), outcomes, last: self.entries(last)? };
-        Ok((served, made, refused))
+        let last = statement
+            .query_map(values, |row| row.get::<_, u64>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        let served = Served {
+            finished: outcomes.values().sum(),
+            outcomes,
+            last: self.entries(last)?,
+        };
+        Ok(Calls {
+            served,
+            made,
+            refused,
+        })
     }
 }
 
@@ -293,16 +315,28 @@ fn version_behind(db: &Connection, call: [u8; 16]) -> Result<Option<Version>, Qu
             .query_row([id], |row| row.get(0))
             .optional()?;
     }
-    find_version(db, "r.parent = ?1 AND r.source IS NOT NULL ORDER BY idx LIMIT 1", params![call])
+    find_version(
+        db,
+        "r.parent = ?1 AND r.source IS NOT NULL ORDER BY idx LIMIT 1",
+        params![call],
+    )
 }
 
-fn find_version(db: &Connection, condition: &str, values: impl Params) -> Result<Option<Version>, QueryError> {
+fn find_version(
+    db: &Connection,
+    condition: &str,
+    values: impl Params,
+) -> Result<Option<Version>, QueryError> {
     let sql = format!(
         "SELECT s.text, o.text, r.source FROM records r
          JOIN names s ON s.id = r.session JOIN names o ON o.id = r.operation WHERE {condition}"
     );
     let version = db.prepare_cached(&sql)?.query_row(values, |row| {
-        Ok(Version { session: row.get(0)?, operation: row.get(1)?, source: Hash(row.get(2)?) })
+        Ok(Version {
+            session: row.get(0)?,
+            operation: row.get(1)?,
+            source: Hash(row.get(2)?),
+        })
     });
     Ok(version.optional()?)
 }

@@ -70,7 +70,11 @@ pub struct Matches {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { after: None, limit: 100, order: Order::default() }
+        Self {
+            after: None,
+            limit: 100,
+            order: Order::default(),
+        }
     }
 }
 
@@ -87,8 +91,10 @@ impl AuditReader {
             Order::NewestFirst => "DESC",
         };
         // One more than the page holds tells whether there is another.
-        let sql =
-            format!("SELECT idx FROM records WHERE {conditions} ORDER BY idx {direction} LIMIT {}", limit + 1);
+        let sql = format!(
+            "SELECT idx FROM records WHERE {conditions} ORDER BY idx {direction} LIMIT {}",
+            limit + 1
+        );
         let mut indexes = {
             let index = self.caught_up()?;
             let mut statement = index.connection()?.prepare_cached(&sql)?;
@@ -98,7 +104,10 @@ impl AuditReader {
         let more = indexes.len() > usize::from(limit);
         indexes.truncate(usize::from(limit));
         let next = if more { indexes.last().copied() } else { None };
-        Ok(Matches { entries: self.entries(indexes)?, next })
+        Ok(Matches {
+            entries: self.entries(indexes)?,
+            next,
+        })
     }
 }
 
@@ -123,7 +132,9 @@ fn conditions(filter: &Filter, page: &Page) -> (String, Vec<SqlValue>) {
     }
     for (column, id) in [("call", &filter.call), ("root", &filter.root)] {
         if let Some(id) = id {
-            let bytes = hexdigits::decode::<16>(id.as_bytes()).map(Vec::from).unwrap_or_default();
+            let bytes = hexdigits::decode::<16>(id.as_bytes())
+                .map(Vec::from)
+                .unwrap_or_default();
             values.push(SqlValue::Blob(bytes));
             conditions.push(format!("{column} = ?{}", values.len()));
         }
@@ -132,7 +143,11 @@ fn conditions(filter: &Filter, page: &Page) -> (String, Vec<SqlValue>) {
         Order::OldestFirst => "idx > ",
         Order::NewestFirst => "idx < ",
     };
-    for (condition, number) in [("time >= ", filter.since), ("time < ", filter.until), (cursor, page.after)] {
+    for (condition, number) in [
+        ("time >= ", filter.since),
+        ("time < ", filter.until),
+        (cursor, page.after),
+    ] {
         if let Some(number) = number {
             values.push(SqlValue::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
             conditions.push(format!("{condition}?{}", values.len()));

@@ -82,7 +82,11 @@ impl AuditReader {
         let layout = Layout::new(dir);
         let path = layout.checkpoint();
         path.metadata().map_err(|source| QueryError::io(&path, source))?;
-        let reader = Self { layout, place: Place::Memory, index: Mutex::new(None) };
+        let reader = Self {
+            layout,
+            place: Place::Memory,
+            index: Mutex::new(None),
+        };
         drop(reader.caught_up()?);
         Ok(reader)
     }
@@ -90,7 +94,11 @@ impl AuditReader {
     /// Reads beside the writer, with an index in the log's directory.
     pub(crate) fn beside(layout: Layout) -> Self {
         let place = Place::File(layout.index());
-        Self { layout, place, index: Mutex::new(None) }
+        Self {
+            layout,
+            place,
+            index: Mutex::new(None),
+        }
     }
 
     /// The record with this index.
@@ -137,10 +145,19 @@ impl AuditReader {
         }
     }
 
+    /// Brings the index up to the end of the log if anybody has used it, and nobody does.
+    pub(crate) fn catch_up_if_open(&self) {
+        if self.index.try_lock().is_ok_and(|slot| slot.is_some()) {
+            self.catch_up_if_idle();
+        }
+    }
+
     fn catch_up(&self, slot: &mut Option<Index>) -> Result<(), QueryError> {
         let attempt = |slot: &mut Option<Index>| match slot {
             Some(index) => index.catch_up(&self.layout),
-            None => slot.insert(Index::open(&self.place, &self.layout)?).catch_up(&self.layout),
+            None => slot
+                .insert(Index::open(&self.place, &self.layout)?)
+                .catch_up(&self.layout),
         };
         match attempt(slot) {
             Err(QueryError::Index { source }) => {
@@ -181,18 +198,26 @@ pub(crate) struct CaughtUp<'a>(MutexGuard<'a, Option<Index>>);
 impl CaughtUp<'_> {
     /// The tables.
     pub(crate) fn connection(&self) -> Result<&rusqlite::Connection, QueryError> {
-        self.0.as_ref().map(Index::connection).ok_or(QueryError::OutOfRange)
+        self.0
+            .as_ref()
+            .map(Index::connection)
+            .ok_or(QueryError::OutOfRange)
     }
 }
 
 impl QueryError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io { path: path.to_owned(), source }
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
 impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Index { source: Box::new(error) }
+        Self::Index {
+            source: Box::new(error),
+        }
     }
 }

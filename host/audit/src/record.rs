@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::call_record::{CallHex, CallKind, CallRecord, VERSION};
@@ -64,7 +64,9 @@ pub(crate) struct Facets<'a> {
 impl<'a> Record<'a> {
     /// Parses a record, accepting nothing but the bytes that [`Record::write`] would give. `scratch` is reused.
     pub(crate) fn parse(bytes: &'a [u8], scratch: &mut Vec<u8>) -> Result<Self, RecordFault> {
-        let Ok(call) = serde_json::from_slice::<CallRecord<'_>>(bytes) else { return parse_event(bytes) };
+        let Ok(call) = serde_json::from_slice::<CallRecord<'_>>(bytes) else {
+            return parse_event(bytes);
+        };
         if call.v != VERSION {
             return Err(RecordFault::UnknownVersion);
         }
@@ -103,7 +105,9 @@ pub(crate) fn write_event(event: &Event, time: u64, out: &mut Vec<u8>) {
 /// Replaces integers that other readers could not keep exact.
 fn saturate(value: &mut Value) {
     match value {
-        Value::Number(number) if number.as_u64().is_some_and(|n| n > INTEGER_MAX) => *value = INTEGER_MAX.into(),
+        Value::Number(number) if number.as_u64().is_some_and(|n| n > INTEGER_MAX) => {
+            *value = INTEGER_MAX.into();
+        }
         Value::Array(items) => items.iter_mut().for_each(saturate),
         Value::Object(members) => members.values_mut().for_each(saturate),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -111,13 +115,16 @@ fn saturate(value: &mut Value) {
 }
 
 fn parse_event<'a>(bytes: &[u8]) -> Result<Record<'a>, RecordFault> {
-    let Value::Object(members) = read_strictly(bytes)? else { return Err(RecordFault::NotJson) };
+    let Value::Object(members) = read_strictly(bytes)? else {
+        return Err(RecordFault::NotJson);
+    };
     if members.get("v").and_then(Value::as_u64) != Some(VERSION.into()) {
         return Err(RecordFault::UnknownVersion);
     }
     let kind = members.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let is_call =
-        [CallKind::Admitted, CallKind::Refused, CallKind::Finished].iter().any(|call| call.as_str() == kind);
+    let is_call = [CallKind::Admitted, CallKind::Refused, CallKind::Finished]
+        .iter()
+        .any(|call| call.as_str() == kind);
     if !is_call && !Event::KINDS.contains(&kind) {
         return Err(RecordFault::UnknownKind);
     }
@@ -127,10 +134,15 @@ fn parse_event<'a>(bytes: &[u8]) -> Result<Record<'a>, RecordFault> {
     if again != bytes {
         return Err(RecordFault::NotCanonical);
     }
-    let Value::Object(members) = value else { return Err(RecordFault::NotJson) };
+    let Value::Object(members) = value else {
+        return Err(RecordFault::NotJson);
+    };
     let mut rest = members.clone();
     rest.remove("v");
-    let time = rest.remove("time").and_then(|time| time.as_u64()).filter(|time| *time <= INTEGER_MAX);
+    let time = rest
+        .remove("time")
+        .and_then(|time| time.as_u64())
+        .filter(|time| *time <= INTEGER_MAX);
     let event = serde_json::from_value(Value::Object(rest));
     match (event, time) {
         (Ok(event), Some(_)) if bytes.len() <= RECORD_BYTES_MAX => Ok(Record::Event(event, members)),
@@ -157,11 +169,15 @@ fn call_facets<'a>(call: &'a CallRecord<'_>) -> Facets<'a> {
 
 fn event_facets(members: &Map<String, Value>) -> Facets<'_> {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
-    let authority = members.get("authority").and_then(|authority| authority.get("label"));
+    let authority = members
+        .get("authority")
+        .and_then(|authority| authority.get("label"));
     Facets {
         time: members.get("time").and_then(Value::as_u64).unwrap_or_default(),
         kind: text("kind").unwrap_or_default(),
-        call: text("call").and_then(|id| hexdigits::decode(id.as_bytes())).map(CallHex),
+        call: text("call")
+            .and_then(|id| hexdigits::decode(id.as_bytes()))
+            .map(CallHex),
         session: text("session"),
         caller: text("caller"),
         authority: authority.and_then(Value::as_str),
@@ -177,7 +193,11 @@ fn read_strictly(bytes: &[u8]) -> Result<Value, RecordFault> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).map_err(|error| {
         // A data error is ours: everything that is JSON fits into a value.
-        if error.is_data() { RecordFault::DuplicateMember } else { RecordFault::NotJson }
+        if error.is_data() {
+            RecordFault::DuplicateMember
+        } else {
+            RecordFault::NotJson
+        }
     })?;
     reader.end().map_err(|_| RecordFault::NotJson)?;
     Ok(value)

@@ -101,17 +101,35 @@ pub(crate) fn find(layout: &Layout, origin: &str, key: &PublicKey) -> Result<Fou
     let text = archive::read_if_there(&path).map_err(at(&path))?;
     let Some(text) = text else {
         let piece = archive::read_piece(layout, 0).map_err(at(layout.dir()))?;
-        return if piece.bundle().bytes.is_empty() { Ok(Found::new_log()) } else { Err(OpenError::CheckpointMissing) };
+        return if piece.bundle().bytes.is_empty() {
+            Ok(Found::new_log())
+        } else {
+            Err(OpenError::CheckpointMissing)
+        };
     };
     let text = String::from_utf8(text).map_err(|_| OpenError::Checkpoint(NoteError::Malformed))?;
     let checkpoint = Checkpoint::open(&text, key).map_err(OpenError::Checkpoint)?;
     if checkpoint.origin != origin {
-        return Err(OpenError::OtherLog { found: checkpoint.origin, expected: origin.to_owned() });
+        return Err(OpenError::OtherLog {
+            found: checkpoint.origin,
+            expected: origin.to_owned(),
+        });
     }
     let frontier = load_frontier(layout, checkpoint.size / 256)?;
-    Walk { layout, checkpoint: &checkpoint, frontier, last: None, dropped: 0, tiles: Vec::new(), beyond: Vec::new() }
-        .to_the_end()
-        .map(|found| Found { checkpoint: Some(checkpoint.clone()), ..found })
+    Walk {
+        layout,
+        checkpoint: &checkpoint,
+        frontier,
+        last: None,
+        dropped: 0,
+        tiles: Vec::new(),
+        beyond: Vec::new(),
+    }
+    .walk()
+    .map(|found| Found {
+        checkpoint: Some(checkpoint.clone()),
+        ..found
+    })
 }
 
 impl Found {
@@ -166,7 +184,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn to_the_end(mut self) -> Result<Found, OpenError> {
+    fn walk(mut self) -> Result<Found, OpenError> {
         self.remember_last_before_tail()?;
         self.check_root()?;
         let tail = loop {
@@ -219,7 +237,10 @@ impl Walk<'_> {
             match Record::parse(bytes, &mut scratch) {
                 Ok(record) => self.last = Some(stop_and_time(&record)),
                 Err(fault) if self.frontier.size() < self.checkpoint.size => {
-                    return Err(OpenError::Damaged { index: self.frontier.size(), fault });
+                    return Err(OpenError::Damaged {
+                        index: self.frontier.size(),
+                        fault,
+                    });
                 }
                 // Behind the checkpoint, what is no record was torn by a crash of the machine.
                 Err(_) => break,
@@ -237,17 +258,29 @@ impl Walk<'_> {
             return Ok(());
         }
         let found = self.frontier.root();
-        if found == expected { Ok(()) } else { Err(OpenError::OtherTree { size, expected, found }) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(OpenError::OtherTree {
+                size,
+                expected,
+                found,
+            })
+        }
     }
 
     /// The last record may be the last of a full bundle.
     fn remember_last_before_tail(&mut self) -> Result<(), OpenError> {
-        let Some(index) = (self.frontier.size() / 256).checked_sub(1) else { return Ok(()) };
+        let Some(index) = (self.frontier.size() / 256).checked_sub(1) else {
+            return Ok(());
+        };
         let path = self.layout.entries(index);
         let bundle = Bundle::parse(fs::read(&path).map_err(at(&path))?, TILE_WIDTH);
         let last = bundle.records().next_back().unwrap_or_default();
-        let record = Record::parse(last, &mut Vec::new())
-            .map_err(|fault| OpenError::Damaged { index: self.frontier.size() - 1, fault })?;
+        let record = Record::parse(last, &mut Vec::new()).map_err(|fault| OpenError::Damaged {
+            index: self.frontier.size() - 1,
+            fault,
+        })?;
         self.last = Some(stop_and_time(&record));
         Ok(())
     }
@@ -255,7 +288,9 @@ impl Walk<'_> {
     /// Everything in and behind the torn bundle `index` goes; the tail is written anew.
     fn drop_behind(&mut self, index: u64) -> Result<(), OpenError> {
         let tail = self.layout.tail();
-        self.dropped += archive::read_if_there(&tail).map_err(at(&tail))?.map_or(0, |bytes| count(bytes.len()));
+        self.dropped += archive::read_if_there(&tail)
+            .map_err(at(&tail))?
+            .map_or(0, |bytes| count(bytes.len()));
         for index in index.. {
             let path = self.layout.entries(index);
             let Ok(metadata) = fs::metadata(&path) else { break };
@@ -300,5 +335,8 @@ fn count(bytes: usize) -> u64 {
 
 /// Names the path in an I/O error.
 pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io { path: path.to_owned(), source }
+    move |source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }

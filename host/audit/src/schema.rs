@@ -24,7 +24,9 @@ pub fn record_schema() -> Value {
     let mut definitions = call["$defs"].as_object().cloned().unwrap_or_default();
     definitions.extend(events["$defs"].as_object().cloned().unwrap_or_default());
 
-    let mut variants = CALL_KINDS.map(|(kind, required, allowed)| call_variant(&call, kind, required, allowed)).to_vec();
+    let mut variants = CALL_KINDS
+        .map(|(kind, required, allowed)| call_variant(&call, kind, required, allowed))
+        .to_vec();
     for variant in events["oneOf"].as_array().into_iter().flatten() {
         variants.push(event_variant(variant));
     }
@@ -55,7 +57,9 @@ fn call_variant(call: &Value, kind: &str, required: &[&str], allowed: &[&str]) -
 }
 
 fn event_variant(variant: &Value) -> Value {
-    let kind = variant["properties"]["kind"]["const"].as_str().unwrap_or_default();
+    let kind = variant["properties"]["kind"]["const"]
+        .as_str()
+        .unwrap_or_default();
     let mut members = variant.as_object().cloned().unwrap_or_default();
     members.insert("additionalProperties".to_owned(), false.into());
     finish(members, kind, &[])
@@ -68,7 +72,10 @@ fn finish(mut variant: Map<String, Value>, kind: &str, required: &[&str]) -> Val
         let names = properties.keys().cloned().collect::<Vec<_>>();
         names.iter().for_each(|name| forbid_null(properties, name));
         properties.insert("kind".to_owned(), json!({ "const": kind }));
-        properties.insert("v".to_owned(), json!({ "const": VERSION, "description": "Version of the record format." }));
+        properties.insert(
+            "v".to_owned(),
+            json!({ "const": VERSION, "description": "Version of the record format." }),
+        );
         properties.insert(
             "time".to_owned(),
             json!({
@@ -77,7 +84,11 @@ fn finish(mut variant: Map<String, Value>, kind: &str, required: &[&str]) -> Val
             }),
         );
     }
-    let mut all = variant.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all = variant
+        .get("required")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     all.extend(required.iter().map(|name| json!(name)));
     all.extend(["kind", "time", "v"].map(Value::from));
     all.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
@@ -88,7 +99,9 @@ fn finish(mut variant: Map<String, Value>, kind: &str, required: &[&str]) -> Val
 
 /// Members are absent or have a value: none is ever null.
 fn forbid_null(properties: &mut Map<String, Value>, name: &str) {
-    let Some(Value::Object(property)) = properties.get_mut(name) else { return };
+    let Some(Value::Object(property)) = properties.get_mut(name) else {
+        return;
+    };
     property.remove("default");
     if let Some(Value::Array(types)) = property.get_mut("type") {
         types.retain(|kind| kind != "null");

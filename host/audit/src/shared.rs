@@ -215,7 +215,9 @@ impl Shared {
             (state.writer.size(), state.writer.take_unsynced_tail())
         };
         let result = taken.and_then(|unsynced| {
-            unsynced.sync(&*self.storage).inspect_err(|_| self.lock().writer.distrust(unsynced))
+            unsynced
+                .sync(&*self.storage)
+                .inspect_err(|_| self.lock().writer.distrust(unsynced))
         });
         let (waiters, answer) = {
             let mut state = self.lock();
@@ -241,20 +243,31 @@ impl Shared {
         let mut state = self.lock();
         state.publisher = Publisher::Idle;
         let idle = |state: &mut State| state.unpublished() == 0 && state.phase == Phase::Open;
-        state = self.publish_wanted.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        state = self
+            .publish_wanted
+            .wait_while(state, idle)
+            .unwrap_or_else(PoisonError::into_inner);
         state.publisher = Publisher::Timing;
         let few =
             |state: &mut State| state.unpublished() < self.checkpoint_every && state.phase == Phase::Open;
-        let waited = self.publish_wanted.wait_timeout_while(state, self.checkpoint_interval, few);
+        let waited = self
+            .publish_wanted
+            .wait_timeout_while(state, self.checkpoint_interval, few);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.publisher = Publisher::Busy;
-        if state.phase == Phase::Open { Wake::Publish } else { Wake::Stop }
+        if state.phase == Phase::Open {
+            Wake::Publish
+        } else {
+            Wake::Stop
+        }
     }
 
     /// Waits an interval after a failure, or until the log stops.
     pub(crate) fn wait_to_retry(&self) {
         let open = |state: &mut State| state.phase == Phase::Open;
-        let waited = self.publish_wanted.wait_timeout_while(self.lock(), self.checkpoint_interval, open);
+        let waited = self
+            .publish_wanted
+            .wait_timeout_while(self.lock(), self.checkpoint_interval, open);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -274,9 +287,14 @@ impl Shared {
         }
         let tried_before = std::mem::replace(&mut *tried, snapshot.size);
         self.store_partial_tiles(&snapshot)?;
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: snapshot.size,
+            root: snapshot.root,
+        };
         let note = checkpoint.sign(&self.key);
-        self.storage.replace_file(&self.layout.checkpoint(), note.as_bytes())?;
+        self.storage
+            .replace_file(&self.layout.checkpoint(), note.as_bytes())?;
         if self.durability == Durability::Disk {
             self.storage.sync_dir(self.layout.dir())?;
         }
@@ -313,11 +331,16 @@ impl Shared {
 
     fn store_partial_tiles(&self, snapshot: &Snapshot) -> io::Result<()> {
         for (level, hashes) in (0..u8::MAX).zip(&snapshot.levels) {
-            let Some(width) = partial_width(hashes.len()) else { continue };
+            let Some(width) = partial_width(hashes.len()) else {
+                continue;
+            };
             let tile = TileFile::hashes(level, place(snapshot.size, level)).partial(width);
             self.store_partial(tile, &tile_bytes(hashes))?;
             if level == 0 {
-                self.store_partial(TileFile::entries(place(snapshot.size, 0)).partial(width), &snapshot.tail)?;
+                self.store_partial(
+                    TileFile::entries(place(snapshot.size, 0)).partial(width),
+                    &snapshot.tail,
+                )?;
             }
         }
         Ok(())

@@ -29,7 +29,9 @@ impl AuditReader {
     /// # Errors
     /// [`QueryError::TooLarge`] for a tree of more than 10,000 records.
     pub fn trace(&self, call: &str) -> Result<Option<Trace>, QueryError> {
-        let Some(id) = hexdigits::decode::<16>(call.as_bytes()) else { return Ok(None) };
+        let Some(id) = hexdigits::decode::<16>(call.as_bytes()) else {
+            return Ok(None);
+        };
         let (root, indexes) = {
             let index = self.caught_up()?;
             let connection = index.connection()?;
@@ -48,7 +50,9 @@ impl AuditReader {
             (root, rows.collect::<Result<Vec<_>, _>>()?)
         };
         if indexes.len() > TRACE_RECORDS_MAX {
-            return Err(QueryError::TooLarge { max: TRACE_RECORDS_MAX });
+            return Err(QueryError::TooLarge {
+                max: TRACE_RECORDS_MAX,
+            });
         }
         Ok(nest(hex::encode(root), self.entries(indexes)?))
     }
@@ -67,7 +71,11 @@ fn nest(root: String, entries: Vec<Entry>) -> Option<Trace> {
         }
         let node = nodes.entry(call.clone()).or_insert_with(|| {
             order.push(call.clone());
-            Trace { call, entries: Vec::new(), calls: Vec::new() }
+            Trace {
+                call,
+                entries: Vec::new(),
+                calls: Vec::new(),
+            }
         });
         node.entries.push(entry);
     }
@@ -76,9 +84,14 @@ fn nest(root: String, entries: Vec<Entry>) -> Option<Trace> {
         if call == root {
             continue;
         }
-        let Some(mut node) = nodes.remove(&call) else { continue };
+        let Some(mut node) = nodes.remove(&call) else {
+            continue;
+        };
         node.calls.reverse();
-        let parent = parents.get(&call).filter(|parent| nodes.contains_key(*parent)).unwrap_or(&root);
+        let parent = parents
+            .get(&call)
+            .filter(|parent| nodes.contains_key(*parent))
+            .unwrap_or(&root);
         if let Some(parent) = nodes.get_mut(parent) {
             parent.calls.push(node);
         }

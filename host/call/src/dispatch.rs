@@ -15,7 +15,7 @@ use crate::layers::Layers;
 use crate::name::NAME_BYTES_MAX;
 use crate::scope::CallScope;
 use crate::{
-    CallError, CallId, Caller, ErrorCode, Limits, OpName, Provenance, Registration, Registry, Reply,
+    CallError, CallId, Caller, ErrorCode, Limits, Provenance, Registration, Registry, Reply,
 };
 
 /// Runs calls against the curated layer and a call's own layers. Cheap to clone.
@@ -123,9 +123,8 @@ impl Dispatcher {
         name: &str,
         input: Value,
     ) -> Result<(Resolved, Checked), (Option<Resolved>, Refusal)> {
-        let name = OpName::parse(name).map_err(|_| (None, Refusal::NoName))?;
         let resolved =
-            gate::resolve(&attempt.caller, &attempt.tree, &name).map_err(|refusal| (None, refusal))?;
+            gate::resolve(&attempt.caller, &attempt.tree, name).map_err(|refusal| (None, refusal))?;
         match gate::check(&attempt.caller, &attempt.tree, &resolved, input, &self.0.limits) {
             Ok(checked) => Ok((resolved, checked)),
             Err(refusal) => Err((Some(resolved), refusal)),

@@ -97,10 +97,13 @@ pub(crate) enum Refusal {
 
 /// May the caller name it, and who answers to the name? A peer names External operations of the curated layer,
 /// a composer what its reach allows. Absent and out of reach are the same to the caller.
-pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &OpName) -> Result<Resolved, Refusal> {
+///
+/// The name is any text: every layer holds names only, so that nothing else can be found.
+pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &str) -> Result<Resolved, Refusal> {
+    let absent = || if OpName::parse(name).is_ok() { Refusal::Absent } else { Refusal::NoName };
     let (layer, registration) = match caller {
         Caller::Peer(_) => {
-            let found = tree.layers.curated.get(name).ok_or(Refusal::Absent)?;
+            let found = tree.layers.curated.get(name).ok_or_else(absent)?;
             if found.spec().visibility() == Visibility::Internal {
                 return Err(Refusal::OutOfReach);
             }
@@ -110,7 +113,7 @@ pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &OpName) -> Result<Res
             if !composer.composition.reach().allows(name) {
                 return Err(Refusal::OutOfReach);
             }
-            tree.layers.lookup(name).ok_or(Refusal::Absent)?
+            tree.layers.lookup(name).ok_or_else(absent)?
         }
     };
     Ok(Resolved {
@@ -132,10 +135,12 @@ pub(crate) fn check(
         .access_control()
         .check(caller.grants())
         .map_err(Refusal::Denied)?;
-    if tree.root.is_late() {
+    let depth = caller.depth();
+    // A root call's deadline was set a moment ago.
+    if depth > 0 && tree.root.is_late() {
         return Err(Refusal::Late);
     }
-    if caller.depth() > limits.depth_max {
+    if depth > limits.depth_max {
         return Err(Refusal::TooDeep(limits.depth_max));
     }
     if !tree.root.count(limits.tree_calls_max) {

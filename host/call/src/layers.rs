@@ -52,7 +52,7 @@ impl SessionLayer {
         if registration.provenance() != Provenance::Session {
             return Err(RegistrationError::Namespace(name));
         }
-        if curated.get(&name).is_some() {
+        if curated.get(name.as_str()).is_some() {
             return Err(RegistrationError::Exists(name));
         }
         let mut operations = self.operations.clone();
@@ -70,7 +70,7 @@ impl SessionLayer {
 
     /// The operation with this name.
     #[must_use]
-    pub fn get(&self, name: &OpName) -> Option<&Arc<Registration>> {
+    pub fn get(&self, name: &str) -> Option<&Arc<Registration>> {
         self.operations.get(name)
     }
 
@@ -81,7 +81,7 @@ impl SessionLayer {
 }
 
 impl Layers {
-    pub(crate) fn lookup(&self, name: &OpName) -> Option<(LayerKind, &Arc<Registration>)> {
+    pub(crate) fn lookup(&self, name: &str) -> Option<(LayerKind, &Arc<Registration>)> {
         let session = self.session.as_ref().and_then(|layer| layer.get(name));
         if let Some(found) = session {
             return Some((LayerKind::Session, found));

@@ -43,13 +43,13 @@ impl Reach {
 
     /// Whether the name is granted itself.
     #[must_use]
-    pub fn allows(&self, name: &OpName) -> bool {
+    pub fn allows(&self, name: &str) -> bool {
         self.names.contains(name)
     }
 
     /// What both allow, of `wanted`; a session's operations are allowed to whoever may reach all of them.
     fn narrow(&self, wanted: &Self) -> Self {
-        let allowed = |name: &&OpName| self.allows(name) || (self.session && name.is_session());
+        let allowed = |name: &&OpName| self.allows(name.as_str()) || (self.session && name.is_session());
         Self {
             names: wanted.names.iter().filter(allowed).cloned().collect(),
             session: self.session && wanted.session,

@@ -204,7 +204,7 @@ impl Registry {
 
     /// The operation with this name.
     #[must_use]
-    pub fn get(&self, name: &OpName) -> Option<&Arc<Registration>> {
+    pub fn get(&self, name: &str) -> Option<&Arc<Registration>> {
         self.operations.get(name)
     }
 

@@ -167,7 +167,7 @@ impl CallScope {
         input: Value,
     ) -> Result<Value, CallError> {
         let reach = Reach::of([name.clone()]);
-        let exists = session.layer.get(name).is_some();
+        let exists = session.layer.get(name.as_str()).is_some();
         // With an empty composition the gate refuses, and records it.
         let composition = match session.composition.authority() {
             Some(own) if exists => self

@@ -98,7 +98,23 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Print this reference as Markdown.
     #[command(hide = true)]
-    Reference,
+    Reference(ReferenceArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReferenceArgs {
+    /// The page to print.
+    #[arg(value_name = "PAGE", value_enum, default_value = "commands")]
+    pub(crate) page: ReferencePage,
+}
+
+/// A generated page of the documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReferencePage {
+    /// `docs/cli.md`.
+    Commands,
+    /// `docs/operations.md`.
+    Operations,
 }
 
 #[derive(Debug, Args)]

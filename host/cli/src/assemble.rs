@@ -18,7 +18,7 @@ use std::time::Duration;
 use alknet_agent::Sessions;
 use alknet_audit::event::{ConfigLoaded, ConfigOutcome, Event, HostStarted};
 use alknet_audit::{AuditLog, Hash, Options};
-use alknet_call::{CallAdapter, Dispatcher};
+use alknet_call::{CallAdapter, Dispatcher, OperationSpec, Visibility};
 use alknet_core::{
     Clock, ConfigIdentityProvider, Directory, Ed25519SecretKey, Fingerprint, HandlerRegistry, PublicKey,
     SystemClock,
@@ -142,6 +142,33 @@ impl Host {
     fn config(&self) -> std::sync::MutexGuard<'_, Config> {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The operations that a host with this configuration offers, without one that runs. What they need is made in the
+/// data folder.
+///
+/// # Errors
+/// [`StartError`], as for a host.
+pub(crate) async fn offered(
+    config: &Config,
+    key: Ed25519SecretKey,
+) -> Result<Vec<OperationSpec>, StartError> {
+    let parts = Parts {
+        config,
+        key,
+        clock: Arc::new(SystemClock),
+    };
+    let log = parts.open_log().await?;
+    let builtins = parts.builtins()?;
+    let sandbox = blocking(|| Sandbox::new(SandboxConfig::default())).await??;
+    let (registry, _sessions) = parts.operations(&log, sandbox, builtins)?;
+    let offered = registry
+        .iter()
+        .map(|registration| registration.spec().clone())
+        .filter(|spec| spec.visibility() == Visibility::External)
+        .collect();
+    close(log).await?;
+    Ok(offered)
 }
 
 impl Parts<'_> {

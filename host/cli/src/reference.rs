@@ -1,8 +1,23 @@
-//! The command line reference as Markdown, made from the argument parser.
+//! The generated pages of the documentation, as Markdown: the command line, made from the argument parser, and the
+//! operations, made from their specifications.
+
+mod operations;
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
 
-use crate::args::{Cli, exit_codes};
+use crate::args::{Cli, ReferencePage, exit_codes};
+use crate::failure::CommandResult;
+
+/// One page.
+///
+/// # Errors
+/// What keeps the operations of a host from being set up.
+pub(crate) async fn page(page: ReferencePage) -> CommandResult<String> {
+    match page {
+        ReferencePage::Commands => Ok(markdown()),
+        ReferencePage::Operations => Box::pin(operations::markdown()).await,
+    }
+}
 
 /// The whole of `docs/cli.md`.
 pub(crate) fn markdown() -> String {
@@ -119,7 +134,7 @@ fn meaning(argument: &Arg) -> String {
         .map(|value| format!("`{}`", value.get_name()))
         .collect();
     if !values.is_empty() && !matches!(argument.get_action(), ArgAction::SetTrue) {
-        meaning.push_str(&format!(" One of {}.", values.join(", ")));
+        meaning.push_str(&format!(". One of {}.", values.join(", ")));
     }
     let defaults: Vec<String> = argument
         .get_default_values()
@@ -127,7 +142,7 @@ fn meaning(argument: &Arg) -> String {
         .map(|value| format!("`{}`", value.to_string_lossy()))
         .collect();
     if !defaults.is_empty() && !matches!(argument.get_action(), ArgAction::SetTrue) {
-        meaning.push_str(&format!(" Default: {}.", defaults.join(", ")));
+        meaning.push_str(&format!(". Default: {}.", defaults.join(", ")));
     }
     meaning
 }
@@ -150,7 +165,8 @@ const OUTPUT: &str = "\
 
 Results go to standard output, everything else to standard error. People get text, in colours on a terminal
 unless `NO_COLOR` is set; with `--json` every command prints its result as one JSON value on one line, and an
-error as one object on standard error: `{code, message, retryable, details}`. `call` and `session invoke` print
+error as one object on standard error: `{code, message, retryable, details}`; `demo` prints one such line for each
+step. `call` and `session invoke` print
 the operation's output alone: on several lines on a terminal, on one line when it is piped.
 
 A client command finds the host that runs in this folder or the nearest one above, its address, its key and the

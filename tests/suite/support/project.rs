@@ -4,17 +4,16 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::Command;
 
 use alknet_core::{Ed25519SecretKey, Fingerprint};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
+use super::process::Process;
+use super::program;
 use super::serving::Serving;
-use super::{program, soon};
 
 /// A host's folder. Everything a command of it makes lies in one temporary folder, which goes with this.
 pub(crate) struct Project {
@@ -93,7 +92,7 @@ impl Project {
         self.write("alknet-agent.toml", &text);
     }
 
-    /// Puts tables in front of the configuration's last section, the profile.
+    /// Puts tables in front of those the configuration has.
     pub(crate) fn add(&self, tables: &str) {
         self.edit(|text| format!("{tables}\n{text}"));
     }
@@ -125,17 +124,12 @@ impl Project {
         args: impl IntoIterator<Item = A>,
         input: &str,
     ) -> Ran {
-        let mut command = self.command(args);
-        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        // A command that does not read its input may be gone already.
-        stdin.write_all(input.as_bytes()).await.unwrap_or_default();
-        drop(stdin);
-        let done = soon("the end of a command", child.wait_with_output()).await.unwrap();
+        let mut process = Process::start(&mut self.command(args), input);
+        let status = process.ended().await;
         Ran {
-            code: done.status.code().expect("ended by a signal"),
-            stdout: String::from_utf8(done.stdout).unwrap(),
-            stderr: String::from_utf8(done.stderr).unwrap(),
+            code: status.code().expect("ended by a signal"),
+            stdout: process.stdout(),
+            stderr: process.stderr(),
         }
     }
 
@@ -154,17 +148,11 @@ impl Project {
         Serving::start(self, options).await
     }
 
-    /// A command in the project's folder; killed when it is dropped.
+    /// A command in the project's folder.
     pub(super) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(program());
-        command
-            .args(args)
-            .current_dir(self.file(""))
-            .env("TMPDIR", self.temporary())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        let command_in = command.args(args).current_dir(self.file(""));
+        command_in.env("TMPDIR", self.temporary());
         command
     }
 }

@@ -1,34 +1,28 @@
 //! A host that runs as a process of its own.
 
 use std::net::SocketAddr;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use alknet_core::{ALPN_CALL, Connection, Ed25519SecretKey, Fingerprint};
 use alknet_net::{DialError, Dialer};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdout};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::client::Peer;
+use super::process::Process;
 use super::project::Project;
 use super::{program, soon};
 
 /// A running host; killed when it is dropped.
 pub(crate) struct Serving {
-    child: Child,
+    process: Process,
     /// What it said on standard output when it began to listen.
     pub(crate) listening: Value,
-    stdout: BufReader<ChildStdout>,
-    log: watch::Receiver<String>,
-    readers: JoinSet<()>,
 }
 
 /// How a host ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// What it said on standard output after the announcement.
+    /// All that it said on standard output.
     pub(crate) stdout: String,
     pub(crate) log: String,
 }
@@ -37,23 +31,12 @@ impl Serving {
     /// Starts the host of a project and waits for its announcement.
     pub(super) async fn start(project: &Project, options: &[&str]) -> Self {
         let args = ["serve", "--json"].iter().chain(options);
-        let mut child = project.command(args).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let (written, log) = watch::channel(String::new());
-        let mut readers = JoinSet::new();
-        readers.spawn(gather(child.stderr.take().unwrap(), written));
-        let mut line = String::new();
-        let read = soon("the host's announcement", stdout.read_line(&mut line)).await;
-        read.unwrap();
+        let process = Process::start(&mut project.command(args), "");
+        process.says(|text| text.ends_with('\n')).await;
+        let line = process.stdout();
         let listening = serde_json::from_str(&line)
-            .unwrap_or_else(|_| panic!("no announcement: {line:?}; log: {}", log.borrow().as_str()));
-        Self {
-            child,
-            listening,
-            stdout,
-            log,
-            readers,
-        }
+            .unwrap_or_else(|_| panic!("no announcement: {line:?}; log: {}", process.stderr()));
+        Self { process, listening }
     }
 
     /// The address of direct QUIC.
@@ -90,35 +73,29 @@ impl Serving {
     }
 
     /// Sends the host a signal by its name, such as `HUP`.
-    pub(crate) async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("the host has ended").to_string();
-        let mut kill = tokio::process::Command::new("sh");
-        let sent = kill.args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
-        assert!(soon("a signal", sent).await.unwrap().success());
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Waits until the host has logged this so many times.
     pub(crate) async fn logs(&self, text: &str, times: usize) {
-        let mut log = self.log.clone();
-        let logged = log.wait_for(|log| log.matches(text).count() >= times);
         let what = format!("the host logs {text:?}");
-        let found = soon(&what, logged).await.is_ok();
-        assert!(found, "{what}; it ended with {}", self.log.borrow().as_str());
+        let logged = self.process.logs(&what, |log| log.matches(text).count() >= times).await;
+        assert!(logged, "{what}; it ended with {}", self.process.stderr());
     }
 
     /// Waits for the end of the host, which must have been asked to end.
     pub(crate) async fn ended(mut self) -> Ended {
-        let status = soon("the end of the host", self.child.wait()).await.unwrap();
-        let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).await.unwrap();
-        soon("the last of the log", self.readers.join_next()).await;
-        let log = self.log.borrow().clone();
+        let status = self.process.ended().await;
+        let (stdout, log) = (self.process.stdout(), self.process.stderr());
         Ended { status, stdout, log }
     }
 
     /// Stops the host in order.
     pub(crate) async fn stop(self) -> Ended {
-        self.signal("TERM").await;
+        self.signal("TERM");
         let ended = self.ended().await;
         assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
         ended
@@ -126,23 +103,13 @@ impl Serving {
 
     /// Ends the host as a power failure would, as far as a process can tell.
     pub(crate) async fn kill(mut self) {
-        self.child.start_kill().unwrap();
-        soon("the end of a killed host", self.child.wait()).await.unwrap();
+        self.process.kill();
+        self.process.ended().await;
     }
 
     /// The process that serves.
     pub(crate) fn is_the_program(&self) -> bool {
         let link = format!("/proc/{}/exe", self.listening["pid"]);
         std::fs::read_link(link).is_ok_and(|exe| exe == program())
-    }
-}
-
-async fn gather(stderr: ChildStderr, log: watch::Sender<String>) {
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        log.send_modify(|log| {
-            log.push_str(&line);
-            log.push('\n');
-        });
     }
 }

@@ -159,7 +159,7 @@ fn wanted(profile: &Profile, env: Option<Vec<String>>) -> Reach {
 fn describe(session: &Session, scope: &CallScope) -> Output {
     let names = session.composition.reach().names();
     let found: Vec<&OperationSpec> = names
-        .filter_map(|name| scope.curated().get(name))
+        .filter_map(|name| scope.curated().get(name.as_str()))
         .map(|registration| registration.spec())
         .collect();
     let env = found.iter().map(|spec| EnvEntry {

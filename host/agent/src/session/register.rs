@@ -165,7 +165,7 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
         session: &session,
         registration: &registration,
         version,
-        replaced: session.layer().get(&name).is_some().then_some(replaced),
+        replaced: session.layer().get(name.as_str()).is_some().then_some(replaced),
         language: language_name(input.language.into()),
         guest: sessions.0.sandbox.guest_digest(),
         examples: examples_passed,
@@ -192,8 +192,8 @@ fn checked_name(session: &Session, input: &Input, scope: &CallScope) -> Result<O
         CallError::invalid_input("a name is letters, digits, `.`, `_` and `-`, not beginning with `_`")
     })?;
     let layer = session.layer();
-    let taken = layer.get(&name).is_some();
-    if scope.curated().get(&name).is_some() || (taken && !input.replace) {
+    let taken = layer.get(name.as_str()).is_some();
+    if scope.curated().get(name.as_str()).is_some() || (taken && !input.replace) {
         return Err(exists(&name));
     }
     let max = session.profile.limits.operations_max;
@@ -266,7 +266,7 @@ pub(super) fn composition(
     };
     let layer = session.layer();
     let allowed =
-        |wanted: &&OpName| own.reach().allows(wanted) || *wanted == name || layer.get(wanted).is_some();
+        |wanted: &&OpName| own.reach().allows(wanted.as_str()) || *wanted == name || layer.get(wanted.as_str()).is_some();
     let denied: Vec<&OpName> = wanted.iter().filter(|name| !allowed(name)).collect();
     if !denied.is_empty() {
         return Err(env_denied(denied.into_iter()));

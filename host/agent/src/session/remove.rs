@@ -39,7 +39,7 @@ async fn remove(sessions: &Sessions, input: &Input, scope: &CallScope) -> Result
     let _changing = session.changing.lock().await;
     let name = full_name(&input.operation)?;
     let layer = session.layer();
-    if layer.get(&name).is_none() {
+    if layer.get(name.as_str()).is_none() {
         return Err(CallError::not_found("no such operation in the session"));
     }
     sessions.0.journal.removed(&session, &name, scope).await?;

@@ -48,7 +48,8 @@ impl Faulty {
     }
 
     fn check(&self) -> io::Result<()> {
-        self.step()?.map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()))
+        self.step()?
+            .map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()))
     }
 }
 
@@ -89,8 +90,15 @@ impl Storage for Faulty {
 fn survive(base: &Path, durability: Durability, first: u64, count: u64, fault: Fault) -> u64 {
     let dir = image(base);
     let storage = Arc::new(Faulty::default());
-    let log =
-        AuditLog::open_on(dir.path(), Options { durability, ..options() }, Arc::<Faulty>::clone(&storage)).unwrap();
+    let log = AuditLog::open_on(
+        dir.path(),
+        Options {
+            durability,
+            ..options()
+        },
+        Arc::<Faulty>::clone(&storage),
+    )
+    .unwrap();
     storage.fail(first, count, fault);
     let mut acknowledged = vec![];
     for at in 0..8 {
@@ -111,9 +119,16 @@ fn survive(base: &Path, durability: Durability, first: u64, count: u64, fault: F
     check(crashed.path());
     log.close().unwrap();
     check(dir.path());
-    let page = Page { limit: 1000, after: Some(252), ..Page::default() };
+    let page = Page {
+        limit: 1000,
+        after: Some(252),
+        ..Page::default()
+    };
     let matches = log.reader().query(&Filter::default(), &page).unwrap();
-    let mut recorded = matches.entries.iter().filter_map(|entry| entry.record["session"].as_str());
+    let mut recorded = matches
+        .entries
+        .iter()
+        .filter_map(|entry| entry.record["session"].as_str());
     for name in &acknowledged {
         match durability {
             Durability::Os => assert_eq!(recorded.next(), Some(name.as_str())),

@@ -27,7 +27,7 @@ fn describe(input: &Input, scope: &CallScope) -> Result<Value, CallError> {
     let name = input.name.strip_prefix('/').unwrap_or(&input.name);
     let not_found = || CallError::operation_not_found(&crate::dispatch::shown(name));
     let name = OpName::parse(name).map_err(|_| not_found())?;
-    let spec = scope.curated().get(&name).ok_or_else(not_found)?.spec();
+    let spec = scope.curated().get(name.as_str()).ok_or_else(not_found)?.spec();
     let allowed = spec.access_control().check(scope.caller().grants()).is_ok();
     if spec.visibility() == Visibility::Internal || !allowed {
         return Err(not_found());

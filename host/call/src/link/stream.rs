@@ -116,7 +116,7 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
             () = stop.cancelled() => break,
         };
         let event = match next {
-            Ok(Some(body)) => Event::parse(&body),
+            Ok(Some(body)) => Event::parse(body),
             Ok(None) => break,
             Err(fault) => Err(fault),
         };

@@ -3,15 +3,16 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{AsyncRead, AsyncReadExt as _};
 use tokio::time::Instant;
 
 use crate::Limits;
 
 pub(crate) const HEADER_BYTES: usize = 4;
-/// Bytes asked of the transport at once; the buffer grows with what arrives, not with what was announced.
+/// Room asked of the transport at once, and what an idle stream keeps. The buffer grows with what arrives, not
+/// with what was announced.
 const READ_BYTES: usize = 16 << 10;
+const READ_BYTES_MAX: usize = 256 << 10;
 
 /// Why a stream cannot be read on. There is no error frame: the stream is dropped.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +29,13 @@ pub(crate) enum FrameFault {
     Transport(#[source] io::Error),
 }
 
-/// Cuts a byte stream into frame bodies.
+/// Cuts a byte stream into frame bodies, which are read in place.
 pub(crate) struct FrameReader<R> {
     recv: R,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
+    /// The bytes that arrived and were not consumed.
+    begin: usize,
+    end: usize,
     body_bytes_max: usize,
     timeout: Duration,
 }
@@ -39,34 +43,31 @@ pub(crate) struct FrameReader<R> {
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(crate) fn new(recv: R, body_bytes_max: usize, timeout: Duration) -> Self {
         let body_bytes_max = body_bytes_max.min(Limits::FRAME_BYTES_LEGAL);
-        Self {
-            recv,
-            buffer: BytesMut::new(),
-            body_bytes_max,
-            timeout,
-        }
+        Self { recv, buffer: Vec::new(), begin: 0, end: 0, body_bytes_max, timeout }
     }
 
     /// The next body; `None` at a clean end. Not cancel safe: whoever drops the future drops the reader too.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, FrameFault> {
+    pub(crate) async fn next(&mut self) -> Result<Option<&[u8]>, FrameFault> {
         let mut deadline = None;
         loop {
-            let missing = match self.announced()? {
-                Some(body) if self.buffer.len() >= HEADER_BYTES + body => {
-                    self.buffer.advance(HEADER_BYTES);
-                    return Ok(Some(self.buffer.split_to(body).freeze()));
+            let arrived = self.end - self.begin;
+            let frame = match self.announced()? {
+                Some(body) if arrived >= HEADER_BYTES + body => {
+                    let body_begin = self.begin + HEADER_BYTES;
+                    self.begin = body_begin + body;
+                    return Ok(self.buffer.get(body_begin..self.begin));
                 }
-                Some(body) => HEADER_BYTES + body - self.buffer.len(),
+                Some(body) => HEADER_BYTES + body,
                 None => HEADER_BYTES,
             };
-            if self.buffer.is_empty() {
-                if self.fill(missing).await? == 0 {
+            if arrived == 0 {
+                if self.fill(frame).await? == 0 {
                     return Ok(None);
                 }
                 continue;
             }
             let until = *deadline.get_or_insert_with(|| Instant::now() + self.timeout);
-            let filled = tokio::time::timeout_at(until, self.fill(missing)).await;
+            let filled = tokio::time::timeout_at(until, self.fill(frame)).await;
             if filled.map_err(|_| FrameFault::Slow)?? == 0 {
                 return Err(FrameFault::Truncated);
             }
@@ -75,9 +76,8 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     /// The body length the header announces, once there is a header.
     fn announced(&self) -> Result<Option<usize>, FrameFault> {
-        let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else {
-            return Ok(None);
-        };
+        let arrived = self.buffer.get(self.begin..self.end).unwrap_or_default();
+        let Some(header) = arrived.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes(*header)).unwrap_or(usize::MAX);
         if length == 0 || length > self.body_bytes_max {
             return Err(FrameFault::Length(length));
@@ -85,16 +85,28 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Ok(Some(length))
     }
 
-    async fn fill(&mut self, missing: usize) -> Result<usize, FrameFault> {
-        let begin = self.buffer.len();
-        let room = missing.clamp(READ_BYTES, READ_BYTES * 16);
-        self.buffer.resize(begin + room, 0);
-        let read = match self.buffer.get_mut(begin..) {
-            Some(space) => self.recv.read(space).await,
-            None => Ok(0),
-        };
-        self.buffer
-            .truncate(begin + read.as_ref().map_or(0, |n| (*n).min(room)));
-        read.map_err(FrameFault::Transport)
+    /// Reads once, with room for some of a frame of `frame` bytes.
+    async fn fill(&mut self, frame: usize) -> Result<usize, FrameFault> {
+        self.make_room(frame);
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let room_bytes = room.len();
+        let read = self.recv.read(room).await.map_err(FrameFault::Transport)?.min(room_bytes);
+        self.end += read;
+        Ok(read)
+    }
+
+    fn make_room(&mut self, frame: usize) {
+        self.buffer.copy_within(self.begin..self.end, 0);
+        self.end -= self.begin;
+        self.begin = 0;
+        let missing = frame.saturating_sub(self.end).clamp(READ_BYTES, READ_BYTES_MAX);
+        let wanted = self.end + missing;
+        if self.end == 0 && self.buffer.len() > READ_BYTES_MAX {
+            self.buffer.truncate(wanted);
+            self.buffer.shrink_to(wanted);
+        }
+        if self.buffer.len() - self.end < missing.min(frame) || self.buffer.len() < READ_BYTES {
+            self.buffer.resize(wanted, 0);
+        }
     }
 }

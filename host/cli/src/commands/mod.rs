@@ -47,7 +47,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> CommandResult {
         Command::Audit(command) => interruptible(audit::run(command, context)).await,
         Command::Key(command) => key::run(command, context),
         Command::Demo(args) => demo::run(args, context).await,
-        Command::Reference => output.raw(&reference::markdown()),
+        Command::Reference(args) => output.raw(&reference::page(args.page).await?),
     }
 }
 

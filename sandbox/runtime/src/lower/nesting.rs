@@ -64,6 +64,8 @@ struct Pending {
     below: u32,
     /// [`Level::speculative`] of `outer`, all together.
     speculative_below: usize,
+    /// How many of `outer` have an open angle.
+    angled_below: usize,
     level: Level,
     previous: Option<Kind>,
 }
@@ -139,7 +141,9 @@ impl Pending {
 
     fn exceeds(&self) -> bool {
         let depth = self.outer.len() + self.speculative_below + self.level.speculative();
-        self.below + self.level.chain > PENDING_TOKENS_MAX || depth > DEPTH_MAX
+        self.below + self.level.chain > PENDING_TOKENS_MAX
+            || depth > DEPTH_MAX
+            || self.angled_below > ANGLED_MAX
     }
 
     fn ended(&self, text: &str, token: Token) -> Ended {
@@ -169,6 +173,7 @@ impl Pending {
         let outer = std::mem::replace(&mut self.level, inner);
         self.below += outer.chain;
         self.speculative_below += outer.speculative();
+        self.angled_below += usize::from(!outer.angles.is_empty());
         self.outer.push(outer);
     }
 
@@ -176,6 +181,7 @@ impl Pending {
         self.level = self.outer.pop().unwrap_or_default();
         self.below -= self.level.chain;
         self.speculative_below -= self.level.speculative();
+        self.angled_below -= usize::from(!self.level.angles.is_empty());
     }
 }
 
@@ -234,6 +240,10 @@ pub(super) const PENDING_TOKENS_MAX: u32 = 1000;
 /// Most levels of brackets, type arguments, `?`, `=` and `=>` at once. In them the parser tries one reading after
 /// another, which takes time that grows with the square of their depth.
 const DEPTH_MAX: usize = 100;
+
+/// Most brackets around a token that stand behind a `<` not yet closed. The parser reads what follows such a `<`
+/// twice, as types and as values, so each doubles the time.
+const ANGLED_MAX: usize = 8;
 
 const TOO_DEEP: &str = "nested too deeply, or one statement too long, to be compiled. Split it into statements \
      or functions";

@@ -202,6 +202,43 @@ fn pending_tokens_bound_the_depth() {
     eprintln!("{read} of {rounds}");
 }
 
+const SPEC: &[&str] = &["a", "b", "<", "<", "(", "(", ")", "{", "[", "]", "}", "=", "=>", "?", ":", ",", "async ", "extends ", "infer ", "new ", "typeof ", ">", "as ", "a=", "a:", "(a)", "()=>", "...", ".", "?.", "!", "keyof ", "function(", "class{", "class extends ", "`${", "}`", "@", "let ", "const ", "type a=", "interface a{", "in ", "is ", "asserts ", "readonly ", "abstract ", "import(", "return ", "await ", "yield ", "satisfies ", "|", "&", "get a(", "static ", "for(", "if(", "unique ", "\n", ";", "using ", "of ", "declare ", "namespace a{", "enum a{a=", "x is ", "/a/", "1", "'a'", "(a=", "({a=", "[a=", "<a,", "<a>(", "(a,b)", "(a?", "):", ")=>"];
+#[test]
+fn slow() {
+    if std::env::var("FROM").is_err() { return }
+    let from: u64 = std::env::var("FROM").unwrap().parse().unwrap();
+    let rounds: u64 = std::env::var("ROUNDS").unwrap().parse().unwrap();
+    std::thread::spawn(|| { let mut last = 0; loop { std::thread::sleep(std::time::Duration::from_millis(700)); let now = CURRENT.load(std::sync::atomic::Ordering::Relaxed); if now == last { eprintln!("STUCK {now} {:?}", spec(now)); std::thread::sleep(std::time::Duration::from_millis(3000)); if now == CURRENT.load(std::sync::atomic::Ordering::Relaxed) { eprintln!("HANG {now}"); std::process::exit(3) } } last = now; } });
+    for seed in from..rounds {
+        CURRENT.store(seed, std::sync::atomic::Ordering::Relaxed);
+        let unit = spec(seed);
+        let before = ["x = ", "", "let x: ", "function f(", "class A { "][(seed % 5) as usize];
+        let mut times = 400;
+        let mut text;
+        loop { text = format!("{before}{}", unit.repeat(times)); if times == 1 || super::super::nesting::bound(&text).is_ok() { break } times = times * 3 / 4; }
+        let Ok(bounded) = super::super::nesting::bound(&text) else { continue };
+        let text = &text[..bounded.end];
+        for kind in [SourceType::ts().with_module(true), SourceType::mjs()] {
+            let allocator = Allocator::new();
+            let started = std::time::Instant::now();
+            let parsed = Parser::new(&allocator, &text, kind).parse();
+            let took = started.elapsed();
+            if took.as_millis() > 40 { eprintln!("SLOW {seed} {took:?} {times} {before}{unit:?} {}", parsed.panicked); }
+        }
+    }
+}
+fn spec(seed: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let length = 1 + next(7);
+    (0..length).map(|_| SPEC[next(SPEC.len())]).collect()
+}
+
 #[test]
 fn corpus() {
     let Ok(list) = std::env::var("CORPUS") else { return };
