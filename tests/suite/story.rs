@@ -105,7 +105,7 @@ async fn mistakes_are_shown_where_they_are() {
     let example = r#"{"input":{"n":2},"output":{"n":4}}"#;
     let failed = project.run(["session", "register", "example.js", "--example", example]).await.fails(1);
     assert!(failed.stderr.contains("EXAMPLE_FAILED"), "{}", failed.stderr);
-    for part in [r#"input     {"n":2}"#, r#"expected  {"n":4}"#, r#"actual    {"n":6}"#] {
+    for part in [r#"input     {"n":2}"#, r#"expected  {"output":{"n":4}}"#, r#"actual    {"output":{"n":6}}"#] {
         assert!(failed.stderr.contains(part), "{}", failed.stderr);
     }
     let thrown = project.run(["session", "run", "throws.ts"]).await.fails(1);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(crate) use client::Peer;
 pub(crate) use frames::{Wire, requested};
-pub(crate) use project::{Project, Ran};
+pub(crate) use project::{Project, secret_key};
 pub(crate) use serving::Serving;
 
 /// The longest any test waits for anything. Generous: it is met only by what hangs.
@@ -69,13 +69,14 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A script for `session/run` that ends only when a file of this name appears below the host's file root. It runs
-/// on a budget of host calls; the waits are short in all tests.
-pub(crate) fn waits_for(file: &str) -> String {
+/// A script for `session/run` that says under the key `NAME` that it runs, and ends when there is a file of that
+/// name below the host's file root. Every turn costs host calls: see [`Project::patient`].
+pub(crate) fn waits_for(name: &str) -> String {
     format!(
         "export default async function (input, env) {{
+           await env.kv.put({{ key: '{name}', value: true }});
            for (;;) {{
-             try {{ await env.fs.stat({{ path: '{file}' }}); return 'waited'; }}
+             try {{ await env.fs.stat({{ path: '{name}' }}); return 'waited'; }}
              catch (error) {{ if (error.code !== 'PATH_NOT_FOUND') throw error; }}
            }}
          }}"

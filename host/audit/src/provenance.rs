@@ -322,6 +322,16 @@ fn version_behind(db: &Connection, call: [u8; 16]) -> Result<Option<Version>, Qu
     )
 }
 
+/// The version registered last among those that match.
+fn last_registered(
+    db: &Connection,
+    condition: &str,
+    values: impl Params,
+) -> Result<Option<Version>, QueryError> {
+    let last = format!("r.kind = {KIND_REGISTERED} AND {condition} ORDER BY idx DESC LIMIT 1");
+    find_version(db, &last, values)
+}
+
 fn find_version(
     db: &Connection,
     condition: &str,

@@ -97,6 +97,15 @@ impl Project {
         self.edit(|text| format!("{tables}\n{text}"));
     }
 
+    /// Lets tools make many host calls, and calls take long to end when the host stops.
+    pub(crate) fn patient(&self) {
+        self.edit(|text| {
+            text.replace("#host_calls_max = 10000", "host_calls_max = 100000000")
+                .replace("#tree_calls_max = 100000", "tree_calls_max = 100000000")
+                .replace("#drain_timeout = \"2s\"", "drain_timeout = \"10m\"")
+        });
+    }
+
     /// Lets a new peer in and writes its key to `NAME.key`.
     pub(crate) fn add_peer(&self, id: &str, scopes: &[&str]) -> Ed25519SecretKey {
         let key = Ed25519SecretKey::generate().unwrap();

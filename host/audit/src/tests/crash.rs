@@ -222,7 +222,6 @@ fn a_log_is_opened_by_its_own_key_and_name_only() {
         key: alknet_core::Ed25519SecretKey::from_bytes(&[2; 32]),
         ..options()
     };
-    drop(log);
     let error = AuditLog::open(dir.path(), other_key).unwrap_err().to_string();
     assert!(error.contains("not signed by the expected key"), "{error}");
     let other_name = Options {

@@ -409,7 +409,12 @@ fn given_checkpoints() {
         ),
         "{error:?}"
     );
+}
 
+#[test]
+fn keys() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(make(dir.path()));
     let unsigned = verify(dir.path(), &VerifyOptions::default()).unwrap();
     assert_eq!(unsigned.signature, SignatureState::Unchecked);
     let wrong = VerifyOptions {
