@@ -87,12 +87,7 @@ fn dispatcher() -> Result<Dispatcher, Box<dyn Error>> {
     let echo = Registration::local(spec, handler_fn(|input, _| async move { Ok(input) }));
     let registry = Registry::builder().register(echo)?.build();
     let clock = Arc::new(SystemClock);
-    Ok(Dispatcher::new(
-        registry,
-        Arc::new(Counting::default()),
-        Limits::default(),
-        clock,
-    ))
+    Ok(Dispatcher::new(registry, Arc::new(Counting::default()), Limits::default(), clock))
 }
 
 struct Percentiles {
@@ -102,15 +97,8 @@ struct Percentiles {
 
 fn percentiles(mut times: Vec<Duration>) -> Percentiles {
     times.sort_unstable();
-    let at = |part: usize| {
-        times
-            .get(times.len() * part / 100)
-            .map_or(0.0, |t| t.as_secs_f64() * 1e6)
-    };
-    Percentiles {
-        p50: at(50),
-        p99: at(99),
-    }
+    let at = |part: usize| times.get(times.len() * part / 100).map_or(0.0, |t| t.as_secs_f64() * 1e6);
+    Percentiles { p50: at(50), p99: at(99) }
 }
 
 async fn raw_sequential(connection: &Connection, bytes: usize) -> Result<Percentiles, Box<dyn Error>> {
@@ -150,12 +138,7 @@ async fn calls_concurrent(client: &Client, input: &Value, in_flight: usize) -> R
 
 fn main() -> Result<(), Box<dyn Error>> {
     // One worker for each side, as two hosts would have.
-    let build = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-    };
+    let build = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let (server, client) = (build()?, build()?);
     let (endpoint, pin) = server.block_on(async {
         let clock = Arc::new(SystemClock);
@@ -164,9 +147,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             CallAdapter::new(dispatcher()?, identities.clone()).register(HandlerRegistry::builder())?;
         let handlers = handlers.register(Arc::new(RawEcho))?.build();
         let mut config = EndpointConfig::new(Ed25519SecretKey::generate()?, handlers, identities);
-        config.quic = Some(QuicConfig {
-            listen: "127.0.0.1:0".parse()?,
-        });
+        config.quic = Some(QuicConfig { listen: "127.0.0.1:0".parse()? });
         let endpoint = Endpoint::bind(config).await?;
         let pin = Fingerprint::from(&endpoint.public_key());
         Ok::<_, Box<dyn Error>>((endpoint, pin))

@@ -22,11 +22,7 @@ pub struct CallAdapter {
 impl CallAdapter {
     /// An adapter for `alknet/call`.
     pub fn new(dispatcher: Dispatcher, identities: Arc<dyn IdentityProvider>) -> Self {
-        Self {
-            alpn: ALPN_CALL,
-            dispatcher,
-            identities,
-        }
+        Self { alpn: ALPN_CALL, dispatcher, identities }
     }
 
     /// Registers the protocol under its ALPN and under the alias `alk/call`.
@@ -34,10 +30,7 @@ impl CallAdapter {
     /// # Errors
     /// [`RegistryError::DuplicateAlpn`] when either is taken.
     pub fn register(self, registry: HandlerRegistryBuilder) -> Result<HandlerRegistryBuilder, RegistryError> {
-        let alias = Self {
-            alpn: ALPN_CALL_ALIAS,
-            ..self.clone()
-        };
+        let alias = Self { alpn: ALPN_CALL_ALIAS, ..self.clone() };
         registry.register(Arc::new(self))?.register(Arc::new(alias))
     }
 }
@@ -55,9 +48,7 @@ impl ProtocolHandler for CallAdapter {
         drain: DrainSignal,
     ) -> Result<(), HandlerError> {
         let identities = Arc::clone(&self.identities);
-        Link::new(connection, auth.clone(), self.dispatcher.clone(), identities)
-            .run(drain)
-            .await
+        Link::new(connection, auth.clone(), self.dispatcher.clone(), identities).run(drain).await
     }
 }
 

@@ -74,10 +74,7 @@ impl AccessControl {
     /// Demands one scope.
     #[must_use]
     pub fn scope(scope: Scope) -> Self {
-        Self {
-            required_scopes: vec![scope],
-            ..Self::default()
-        }
+        Self { required_scopes: vec![scope], ..Self::default() }
     }
 
     /// Whether nothing is demanded.

@@ -26,10 +26,7 @@ impl CallId {
         static SEQUENCE: AtomicU64 = AtomicU64::new(1);
         // Without randomness ids would repeat after a restart; the sequence still tells calls of one run apart.
         let run = *RUN.get_or_init(|| getrandom::u64().unwrap_or_default());
-        Self {
-            run,
-            sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed),
-        }
+        Self { run, sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
@@ -59,10 +56,7 @@ impl FromStr for CallId {
         }
         let (run, sequence) = text.split_at(16);
         let parse = |digits| u64::from_str_radix(digits, 16).map_err(|_| InvalidCallId);
-        Ok(Self {
-            run: parse(run)?,
-            sequence: parse(sequence)?,
-        })
+        Ok(Self { run: parse(run)?, sequence: parse(sequence)? })
     }
 }
 
@@ -77,12 +71,7 @@ pub(crate) struct Root {
 
 impl Root {
     pub(crate) fn new(identity: Option<Identity>, deadline: Option<Instant>) -> Self {
-        Self {
-            id: CallId::next(),
-            identity,
-            deadline,
-            calls: AtomicU32::new(0),
-        }
+        Self { id: CallId::next(), identity, deadline, calls: AtomicU32::new(0) }
     }
 
     /// Counts one more call; false once there were `max`.

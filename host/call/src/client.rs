@@ -96,8 +96,6 @@ impl IdentityProvider for Nobody {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("link", &self.link)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("link", &self.link).finish_non_exhaustive()
     }
 }

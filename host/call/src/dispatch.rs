@@ -14,9 +14,7 @@ use crate::gate::{self, Admitted, Checked, Refusal, Resolved};
 use crate::layers::Layers;
 use crate::name::NAME_BYTES_MAX;
 use crate::scope::CallScope;
-use crate::{
-    CallError, CallId, Caller, ErrorCode, Limits, Provenance, Registration, Registry, Reply,
-};
+use crate::{CallError, CallId, Caller, ErrorCode, Limits, Provenance, Registration, Registry, Reply};
 
 /// Runs calls against the curated layer and a call's own layers. Cheap to clone.
 #[derive(Clone)]
@@ -32,12 +30,7 @@ struct Inner {
 impl Dispatcher {
     /// A dispatcher over a curated layer.
     pub fn new(curated: Registry, audit: Arc<dyn AuditSink>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner {
-            curated: Arc::new(curated),
-            audit,
-            limits,
-            clock,
-        }))
+        Self(Arc::new(Inner { curated: Arc::new(curated), audit, limits, clock }))
     }
 
     /// The curated layer.
@@ -68,15 +61,8 @@ impl Dispatcher {
     ) -> Result<Value, CallError> {
         let deadline = Instant::now() + self.0.limits.call_timeout;
         let root = Arc::new(Root::new(identity.clone(), Some(deadline)));
-        let layers = Layers {
-            curated: Arc::clone(&self.0.curated),
-            session: None,
-        };
-        let tree = Tree {
-            root,
-            layers,
-            session: None,
-        };
+        let layers = Layers { curated: Arc::clone(&self.0.curated), session: None };
+        let tree = Tree { root, layers, session: None };
         self.dispatch(Caller::Peer(identity), tree, name, input).await
     }
 
@@ -87,29 +73,15 @@ impl Dispatcher {
         name: &str,
         input: Value,
     ) -> Result<Value, CallError> {
-        let id = if caller.parent().is_none() {
-            tree.root.id
-        } else {
-            CallId::next()
-        };
-        let attempt = Attempt {
-            id,
-            caller,
-            tree,
-            name: shown(name),
-        };
+        let id = if caller.parent().is_none() { tree.root.id } else { CallId::next() };
+        let attempt = Attempt { id, caller, tree, name: shown(name) };
         let admission = self.admit(&attempt, name, input);
         let (resolved, checked) = match admission {
             Ok(admitted) => admitted,
             Err((resolved, refusal)) => return Err(self.refuse(&attempt, resolved.as_ref(), refusal).await),
         };
-        let mut record = OutcomeRecord {
-            dispatcher: self,
-            attempt,
-            resolved,
-            begun: Instant::now(),
-            open: true,
-        };
+        let mut record =
+            OutcomeRecord { dispatcher: self, attempt, resolved, begun: Instant::now(), open: true };
         if record.admitted(checked.input()).wait().await.is_err() {
             record.open = false;
             return Err(unrecorded());
@@ -139,17 +111,8 @@ impl Dispatcher {
     ) -> CallError {
         let reason = refusal.class();
         let error = refusal.into_error(&attempt.name);
-        let decision = Decision::Refused {
-            reason,
-            code: error.code(),
-        };
-        match self
-            .0
-            .audit
-            .decided(&attempt.facts(resolved), &decision)
-            .wait()
-            .await
-        {
+        let decision = Decision::Refused { reason, code: error.code() };
+        match self.0.audit.decided(&attempt.facts(resolved), &decision).wait().await {
             Ok(()) => error,
             Err(_) => unrecorded(),
         }
@@ -158,12 +121,7 @@ impl Dispatcher {
     async fn run(&self, mut record: OutcomeRecord<'_, '_>, checked: Checked) -> Result<Value, CallError> {
         let attempt = &record.attempt;
         let registration = Arc::clone(&record.resolved.registration);
-        let deadline = attempt
-            .caller
-            .parent()
-            .is_none()
-            .then_some(attempt.tree.root.deadline)
-            .flatten();
+        let deadline = attempt.caller.parent().is_none().then_some(attempt.tree.root.deadline).flatten();
         let (caller, tree) = (attempt.caller.clone(), attempt.tree.clone());
         let scope = CallScope::new(self.clone(), attempt.id, caller, Arc::clone(&registration), tree);
         let running = AssertUnwindSafe(answer(&registration, Admitted::enter(checked, scope))).catch_unwind();
@@ -211,20 +169,14 @@ fn conform(registration: &Registration, result: Result<Value, CallError>) -> Res
         }
         Err(error) if error.code().is_protocol() => Err(error),
         Err(error) => match spec.declared(error.code().as_str()) {
-            Some(declared)
-                if error
-                    .details()
-                    .is_none_or(|details| declared.details.accepts(details)) =>
-            {
+            Some(declared) if error.details().is_none_or(|details| declared.details.accepts(details)) => {
                 Err(error)
             }
             Some(_) => Err(CallError::internal("the error's details do not fit their schema")
                 .with_details(json!({ "code": error.code().as_str() }))),
             None if spec.does_forward_errors() => Err(error),
-            None => Err(
-                CallError::internal("the operation failed with an undeclared error")
-                    .with_details(json!({ "code": error.code().as_str() })),
-            ),
+            None => Err(CallError::internal("the operation failed with an undeclared error")
+                .with_details(json!({ "code": error.code().as_str() }))),
         },
     }
 }
@@ -244,11 +196,7 @@ pub(crate) fn shown(name: &str) -> std::borrow::Cow<'_, str> {
         end -= 1;
     }
     let visible = name.get(..end).unwrap_or_default();
-    visible
-        .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect::<String>()
-        .into()
+    visible.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>().into()
 }
 
 /// A call on its way through the dispatcher.
@@ -288,10 +236,7 @@ struct OutcomeRecord<'a, 'n> {
 impl OutcomeRecord<'_, '_> {
     fn admitted(&self, input: &Value) -> Recorded {
         let facts = self.attempt.facts(Some(&self.resolved));
-        self.dispatcher
-            .0
-            .audit
-            .decided(&facts, &Decision::Admitted { input })
+        self.dispatcher.0.audit.decided(&facts, &Decision::Admitted { input })
     }
 
     fn close(&mut self, result: &Result<Value, CallError>) -> Recorded {
@@ -300,14 +245,8 @@ impl OutcomeRecord<'_, '_> {
     }
 
     fn write(&self, result: Result<&Value, &ErrorCode>) -> Recorded {
-        let outcome = Outcome {
-            result,
-            duration: self.begun.elapsed(),
-        };
-        self.dispatcher
-            .0
-            .audit
-            .finished(&self.attempt.facts(Some(&self.resolved)), &outcome)
+        let outcome = Outcome { result, duration: self.begun.elapsed() };
+        self.dispatcher.0.audit.finished(&self.attempt.facts(Some(&self.resolved)), &outcome)
     }
 }
 
@@ -324,8 +263,6 @@ impl Drop for OutcomeRecord<'_, '_> {
 
 impl std::fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dispatcher")
-            .field("limits", &self.0.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Dispatcher").field("limits", &self.0.limits).finish_non_exhaustive()
     }
 }

@@ -93,12 +93,7 @@ impl CallError {
     pub fn new(code: impl Into<ErrorCode>, message: impl Into<Cow<'static, str>>) -> Self {
         let code = code.into();
         let retryable = code == ErrorCode::TIMEOUT || code == ErrorCode::CONNECTION_CLOSED;
-        Self {
-            code,
-            message: message.into(),
-            retryable,
-            details: None,
-        }
+        Self { code, message: message.into(), retryable, details: None }
     }
 
     /// NOT_FOUND for an operation, in the protocol's wording.

@@ -44,10 +44,7 @@ impl Admitted {
 
     /// Joins what the gate has checked with the scope the dispatcher made for it.
     pub(crate) fn enter(checked: Checked, scope: CallScope) -> Self {
-        let Checked {
-            input,
-            permit: Permit { .. },
-        } = checked;
+        let Checked { input, permit: Permit { .. } } = checked;
         Self { input, scope }
     }
 }
@@ -116,10 +113,7 @@ pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &str) -> Result<Resolv
             tree.layers.lookup(name).ok_or_else(absent)?
         }
     };
-    Ok(Resolved {
-        layer,
-        registration: Arc::clone(registration),
-    })
+    Ok(Resolved { layer, registration: Arc::clone(registration) })
 }
 
 /// May the caller run it, now, with this input?
@@ -131,10 +125,7 @@ pub(crate) fn check(
     limits: &Limits,
 ) -> Result<Checked, Refusal> {
     let spec = resolved.registration.spec();
-    let permit = spec
-        .access_control()
-        .check(caller.grants())
-        .map_err(Refusal::Denied)?;
+    let permit = spec.access_control().check(caller.grants()).map_err(Refusal::Denied)?;
     let depth = caller.depth();
     // A root call's deadline was set a moment ago.
     if depth > 0 && tree.root.is_late() {

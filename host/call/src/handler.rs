@@ -47,9 +47,7 @@ where
             let output = match begun {
                 Ok(running) => running.await?,
                 Err(_) => {
-                    return Err(CallError::invalid_input(
-                        "the input does not fit the operation's type",
-                    ));
+                    return Err(CallError::invalid_input("the input does not fit the operation's type"));
                 }
             };
             serde_json::to_value(output).map_err(|_| CallError::internal("the output is not JSON"))

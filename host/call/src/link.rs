@@ -7,6 +7,7 @@ mod outgoing;
 mod pending;
 mod serving;
 mod stream;
+mod writer;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -195,8 +196,6 @@ impl Drop for CancelAll<'_> {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link")
-            .field("connection", &self.0.connection)
-            .finish_non_exhaustive()
+        f.debug_struct("Link").field("connection", &self.0.connection).finish_non_exhaustive()
     }
 }

@@ -38,11 +38,7 @@ impl OpName {
             !segment.is_empty() && segment.bytes().all(allowed)
         };
         let fits = text.len() <= NAME_BYTES_MAX && text.contains('/');
-        if fits && text.split('/').all(segment_ok) {
-            Ok(Self(Arc::from(text)))
-        } else {
-            Err(InvalidOpName)
-        }
+        if fits && text.split('/').all(segment_ok) { Ok(Self(Arc::from(text))) } else { Err(InvalidOpName) }
     }
 
     /// The name of a session's operation: `session/` and one segment.

@@ -23,10 +23,7 @@ pub struct Composition {
 impl Reach {
     /// Exactly these operations.
     pub fn of(names: impl IntoIterator<Item = OpName>) -> Self {
-        Self {
-            names: names.into_iter().collect(),
-            session: false,
-        }
+        Self { names: names.into_iter().collect(), session: false }
     }
 
     /// Also every operation of the session the composer opens (for the `session/*` operations themselves).
@@ -61,10 +58,7 @@ impl Composition {
     /// A composition granted by the assembly.
     #[must_use]
     pub fn new(authority: Authority, reach: Reach) -> Self {
-        Self {
-            authority: Some(authority),
-            reach,
-        }
+        Self { authority: Some(authority), reach }
     }
 
     /// The authority composed calls run on; `None` is anonymous.
@@ -83,10 +77,7 @@ impl Composition {
     #[must_use]
     pub fn attenuate(&self, label: IdentityId, grants: &Grants, wanted: &Reach) -> Self {
         Self {
-            authority: self
-                .authority
-                .as_ref()
-                .map(|authority| authority.attenuate(label, grants)),
+            authority: self.authority.as_ref().map(|authority| authority.attenuate(label, grants)),
             reach: self.reach.narrow(wanted),
         }
     }

@@ -103,22 +103,12 @@ impl Registration {
 
     fn new(spec: OperationSpec, handler: Box<dyn Handler>, provenance: Provenance) -> Self {
         let (composition, capabilities) = (Composition::default(), Capabilities::new());
-        Self {
-            spec,
-            handler,
-            provenance,
-            composition,
-            capabilities,
-            digest: None,
-        }
+        Self { spec, handler, provenance, composition, capabilities, digest: None }
     }
 
     /// An operation of the host that composes others.
     pub fn composing(spec: OperationSpec, handler: impl Handler, composition: Composition) -> Self {
-        Self {
-            composition,
-            ..Self::local(spec, handler)
-        }
+        Self { composition, ..Self::local(spec, handler) }
     }
 
     /// An operation an agent wrote: forced Internal, composing with what its session allows, without
@@ -136,11 +126,7 @@ impl Registration {
             return Err(RegistrationError::Namespace(spec.name().clone()));
         }
         let base = Self::new(spec.internal(), Box::new(handler), Provenance::Session);
-        Ok(Self {
-            composition,
-            digest: Some(digest),
-            ..base
-        })
+        Ok(Self { composition, digest: Some(digest), ..base })
     }
 
     /// Gives the operation credentials of its own.

@@ -48,10 +48,7 @@ impl Schema {
     /// # Errors
     /// [`SchemaError`] when it is no schema, too large, nested too deeply, or refers outside of itself.
     pub fn compile(source: Value, bytes_max: usize) -> Result<Self, SchemaError> {
-        let refuse = |reason: String| SchemaError {
-            pointer: String::new(),
-            reason,
-        };
+        let refuse = |reason: String| SchemaError { pointer: String::new(), reason };
         if !source.is_object() && !source.is_boolean() {
             return Err(refuse("a schema is an object or a boolean".to_owned()));
         }
@@ -62,9 +59,8 @@ impl Schema {
         if bytes > bytes_max {
             return Err(refuse(format!("{bytes} bytes, the limit is {bytes_max}")));
         }
-        let patterns = PatternOptions::regex()
-            .size_limit(PATTERN_BYTES_MAX)
-            .dfa_size_limit(PATTERN_BYTES_MAX);
+        let patterns =
+            PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(patterns)
@@ -117,20 +113,9 @@ impl Schema {
     pub fn violations(&self, instance: &Value) -> Vec<Violation> {
         let violation = |error: jsonschema::ValidationError<'_>| Violation {
             pointer: error.instance_path().to_string(),
-            keyword: error
-                .schema_path()
-                .to_string()
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            keyword: error.schema_path().to_string().rsplit('/').next().unwrap_or_default().to_owned(),
         };
-        self.0
-            .validator
-            .iter_errors(instance)
-            .take(VIOLATIONS_MAX)
-            .map(violation)
-            .collect()
+        self.0.validator.iter_errors(instance).take(VIOLATIONS_MAX).map(violation).collect()
     }
 }
 
@@ -142,9 +127,7 @@ fn depth(value: &Value, left: usize) -> Option<usize> {
         Value::Object(members) => members.values().collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Some(1),
     };
-    children
-        .into_iter()
-        .try_fold(1, |deepest, child| Some(deepest.max(1 + depth(child, below)?)))
+    children.into_iter().try_fold(1, |deepest, child| Some(deepest.max(1 + depth(child, below)?)))
 }
 
 fn truncate(mut text: String) -> String {

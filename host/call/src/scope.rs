@@ -149,10 +149,7 @@ impl CallScope {
     /// NOT_FOUND when the name is outside this operation's reach, FORBIDDEN when its authority does not
     /// suffice, INVALID_INPUT, TIMEOUT, or what the operation itself raises.
     pub async fn invoke(&self, name: &str, input: Value) -> Result<Value, CallError> {
-        let composer = Composer {
-            scope: self.clone(),
-            composition: self.composition().clone(),
-        };
+        let composer = Composer { scope: self.clone(), composition: self.composition().clone() };
         self.compose(composer, self.0.tree.clone(), name, input).await
     }
 
@@ -170,18 +167,13 @@ impl CallScope {
         let exists = session.layer.get(name.as_str()).is_some();
         // With an empty composition the gate refuses, and records it.
         let composition = match session.composition.authority() {
-            Some(own) if exists => self
-                .composition()
-                .attenuate(own.label().clone(), own.grants(), &reach),
+            Some(own) if exists => self.composition().attenuate(own.label().clone(), own.grants(), &reach),
             Some(_) | None => Composition::default(),
         };
         let mut tree = self.0.tree.clone();
         tree.layers.session = Some(Arc::clone(&session.layer));
         tree.session = Some(Arc::clone(&session.id));
-        let composer = Composer {
-            scope: self.clone(),
-            composition,
-        };
+        let composer = Composer { scope: self.clone(), composition };
         self.compose(composer, tree, name.as_str(), input).await
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::soon;
 
 /// A running process; killed when it is dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     stdout: Gathered,
     stderr: Gathered,
@@ -24,7 +24,7 @@ struct Gathered {
 
 impl Process {
     /// Starts a process with this on its standard input.
-    pub(super) fn start(command: &mut Command, input: &str) -> Self {
+    pub(crate) fn start(command: &mut Command, input: &str) -> Self {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -43,38 +43,40 @@ impl Process {
         self
     }
 
-    /// Its id.
-    pub(super) fn id(&self) -> u32 {
-        self.child.id()
+    /// Sends it a signal by its name, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// What it wrote on standard error so far.
-    pub(super) fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         self.stderr.text.borrow().clone()
     }
 
     /// Waits until standard output holds this; false when it ended before.
-    pub(super) async fn says(&self, holds: impl FnMut(&String) -> bool) -> bool {
+    pub(crate) async fn says(&self, holds: impl FnMut(&String) -> bool) -> bool {
         self.stdout.says("a word of a process", holds).await
     }
 
     /// What it wrote on standard output so far.
-    pub(super) fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         self.stdout.text.borrow().clone()
     }
 
     /// Waits until standard error holds this; false when it ended before.
-    pub(super) async fn logs(&self, what: &str, holds: impl FnMut(&String) -> bool) -> bool {
+    pub(crate) async fn logs(&self, what: &str, holds: impl FnMut(&String) -> bool) -> bool {
         self.stderr.says(what, holds).await
     }
 
     /// Kills it.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
     }
 
     /// Waits for its end and for all it wrote.
-    pub(super) async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         let ended = async {
             loop {
                 if let Some(status) = self.child.try_wait().unwrap() {

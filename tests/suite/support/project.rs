@@ -142,6 +142,11 @@ impl Project {
         }
     }
 
+    /// Starts a command in the project's folder.
+    pub(crate) fn begin<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Process {
+        Process::start(&mut self.command(args), "")
+    }
+
     /// Starts the host and waits until it listens.
     pub(crate) async fn serve(&self) -> Serving {
         self.serve_with(&[]).await

@@ -1,7 +1,7 @@
 //! A host that runs as a process of its own.
 
 use std::net::SocketAddr;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use alknet_core::{ALPN_CALL, Connection, Ed25519SecretKey, Fingerprint};
 use alknet_net::{DialError, Dialer};
@@ -74,9 +74,7 @@ impl Serving {
 
     /// Sends the host a signal by its name, such as `HUP`.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
-        assert!(sent.unwrap().success());
+        self.process.signal(name);
     }
 
     /// Waits until the host has logged this so many times.

@@ -28,10 +28,7 @@ struct Entry {
 pub(super) fn registration() -> Result<Registration, SpecError> {
     let spec = OperationSpec::query::<Input, Output>("services/list")?
         .describe("Lists the operations you may call.");
-    Ok(Registration::local(
-        spec,
-        typed_handler(|_: Input, scope: CallScope| async move { Ok(list(&scope)) }),
-    ))
+    Ok(Registration::local(spec, typed_handler(|_: Input, scope: CallScope| async move { Ok(list(&scope)) })))
 }
 
 fn list(scope: &CallScope) -> Output {
@@ -40,9 +37,7 @@ fn list(scope: &CallScope) -> Output {
         external && spec.access_control().check(scope.caller().grants()).is_ok()
     };
     let specs = scope.curated().iter().map(|registration| registration.spec());
-    Output {
-        operations: specs.filter(visible).map(entry).collect(),
-    }
+    Output { operations: specs.filter(visible).map(entry).collect() }
 }
 
 fn entry(spec: &OperationSpec) -> Entry {

@@ -21,7 +21,5 @@ pub enum DiscoveryError {
 /// # Errors
 /// [`DiscoveryError`] when a name is taken.
 pub fn with_discovery(registry: RegistryBuilder) -> Result<RegistryBuilder, DiscoveryError> {
-    Ok(registry
-        .register(list::registration()?)?
-        .register(schema::registration()?)?)
+    Ok(registry.register(list::registration()?)?.register(schema::registration()?)?)
 }

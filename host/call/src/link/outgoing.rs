@@ -10,7 +10,8 @@ use tokio::sync::{Mutex, watch};
 use super::Link;
 use super::pending::undelivered;
 use super::serving::StreamId;
-use super::stream::{self, FrameSender, WeakFrameSender};
+use super::stream;
+use super::writer::{FrameSender, WeakFrameSender};
 use crate::wire::Encoder;
 use crate::{CallError, ErrorCode};
 
@@ -32,10 +33,7 @@ pub(super) struct Outgoing {
 impl Default for Outgoing {
     fn default() -> Self {
         let (accepted, _) = watch::channel(None);
-        Self {
-            current: Mutex::new(None),
-            accepted,
-        }
+        Self { current: Mutex::new(None), accepted }
     }
 }
 
@@ -54,7 +52,7 @@ impl Outgoing {
     /// Lets go of a stream the peer has finished, so that its writer can end.
     pub(super) async fn finished(&self, stream: StreamId) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|sender| sender.stream == stream) {
+        if current.as_ref().is_some_and(|sender| sender.stream() == stream) {
             *current = None;
         }
     }
@@ -68,13 +66,8 @@ impl Link {
     /// lost after that, TIMEOUT.
     pub async fn call(&self, name: &str, input: &Value, options: &CallOptions) -> Result<Value, CallError> {
         let sender = self.outgoing_stream().await?;
-        let (id, answer) = self.0.pending.begin(sender.stream)?;
-        let mut waiting = Waiting {
-            link: self,
-            sender: &sender,
-            id,
-            sent: false,
-        };
+        let (id, answer) = self.0.pending.begin(sender.stream())?;
+        let mut waiting = Waiting { link: self, sender: &sender, id, sent: false };
         if sender.is_over() {
             return Err(undelivered());
         }
@@ -139,8 +132,6 @@ impl Drop for Waiting<'_> {
 
 impl fmt::Debug for CallOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallOptions")
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("CallOptions").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }

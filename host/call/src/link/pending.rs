@@ -25,11 +25,7 @@ struct Waiting {
 
 impl Pending {
     pub(super) fn new(max: usize) -> Self {
-        Self {
-            waiting: Mutex::new(Some(HashMap::new())),
-            next: AtomicU64::new(1),
-            max,
-        }
+        Self { waiting: Mutex::new(Some(HashMap::new())), next: AtomicU64::new(1), max }
     }
 
     /// Takes an id for a call that is about to be sent on a stream.
@@ -41,7 +37,7 @@ impl Pending {
         if live.len() >= self.max {
             let max = self.max;
             return Err(
-                CallError::internal(format!("more than {max} calls wait for this peer")).retryable(true),
+                CallError::internal(format!("more than {max} calls wait for this peer")).retryable(true)
             );
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -61,27 +57,17 @@ impl Pending {
 
     /// Stops waiting; true when the call had not been answered.
     pub(super) fn forget(&self, id: u64) -> bool {
-        self.lock()
-            .as_mut()
-            .is_some_and(|live| live.remove(&id).is_some())
+        self.lock().as_mut().is_some_and(|live| live.remove(&id).is_some())
     }
 
     /// Fails the calls of a stream that has ended without answering them.
     pub(super) fn fail_stream(&self, stream: StreamId) {
         let mut waiting = self.lock();
         let Some(live) = waiting.as_mut() else { return };
-        let gone: Vec<u64> = live
-            .iter()
-            .filter(|(_, w)| w.stream == stream)
-            .map(|(id, _)| *id)
-            .collect();
+        let gone: Vec<u64> = live.iter().filter(|(_, w)| w.stream == stream).map(|(id, _)| *id).collect();
         for id in gone {
             if let Some(waiting) = live.remove(&id) {
-                drop(
-                    waiting
-                        .answer
-                        .send(Err(CallError::internal("the stream ended without an answer"))),
-                );
+                drop(waiting.answer.send(Err(CallError::internal("the stream ended without an answer"))));
             }
         }
     }

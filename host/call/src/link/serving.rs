@@ -41,11 +41,7 @@ pub(super) enum Turned {
 impl Serving {
     pub(super) fn new(limits: &Limits) -> Self {
         let (in_flight_max, duplicates_max) = (limits.in_flight_max, limits.duplicate_ids_max);
-        Self {
-            state: Mutex::default(),
-            in_flight_max,
-            duplicates_max,
-        }
+        Self { state: Mutex::default(), in_flight_max, duplicates_max }
     }
 
     /// Takes an id for a new call.
@@ -54,11 +50,7 @@ impl Serving {
         if state.live.contains_key(id) {
             state.duplicates += 1;
             let hostile = state.duplicates >= self.duplicates_max;
-            return Err(if hostile {
-                Turned::Hostile
-            } else {
-                Turned::Duplicate
-            });
+            return Err(if hostile { Turned::Hostile } else { Turned::Duplicate });
         }
         state.duplicates = 0;
         if state.draining {

@@ -59,18 +59,9 @@ impl Event {
         let Envelope { kind, id, payload } = envelope;
         let id = id.into_owned();
         Ok(match &*kind {
-            "call.requested" => Self::Requested {
-                id,
-                request: request(payload),
-            },
-            "call.responded" => Self::Answered {
-                id,
-                result: Ok(payload.output.unwrap_or(Value::Null)),
-            },
-            "call.error" => Self::Answered {
-                id,
-                result: Err(error(payload)),
-            },
+            "call.requested" => Self::Requested { id, request: request(payload) },
+            "call.responded" => Self::Answered { id, result: Ok(payload.output.unwrap_or(Value::Null)) },
+            "call.error" => Self::Answered { id, result: Err(error(payload)) },
             "call.completed" => Self::Completed { id },
             "call.aborted" => Self::Aborted { id },
             _ => Self::Unknown,
@@ -87,16 +78,11 @@ fn request(payload: Payload) -> Result<Request, CallError> {
         Some(Text::String(token)) => Some(AuthToken::new(token)),
         Some(Text::Mistyped) => return Err(CallError::invalid_input("auth_token is a string")),
     };
-    let named = payload
-        .operation_id
-        .and_then(Text::into_string)
-        .unwrap_or_default();
-    let name = named.strip_prefix('/').map(str::to_owned).unwrap_or(named);
-    Ok(Request {
-        name,
-        input: payload.input.unwrap_or(Value::Null),
-        auth_token,
-    })
+    let mut name = payload.operation_id.and_then(Text::into_string).unwrap_or_default();
+    if name.starts_with('/') {
+        name.remove(0);
+    }
+    Ok(Request { name, input: payload.input.unwrap_or(Value::Null), auth_token })
 }
 
 fn error(payload: Payload) -> CallError {
@@ -157,27 +143,15 @@ impl Encoder {
         input: &Value,
         auth_token: Option<&str>,
     ) -> Result<Vec<u8>, CallError> {
-        let payload = Requested {
-            operation_id,
-            input,
-            auth_token,
-        };
-        frame(&Out {
-            r#type: "call.requested",
-            id,
-            payload,
-        })
-        .ok_or_else(|| CallError::invalid_input("the request is larger than a frame may be"))
+        let payload = Requested { operation_id, input, auth_token };
+        frame(&Out { r#type: "call.requested", id, payload })
+            .ok_or_else(|| CallError::invalid_input("the request is larger than a frame may be"))
     }
 
     /// `call.responded` or `call.error`; an answer too large for a frame becomes an error that says so.
     pub(crate) fn answer(id: &str, result: &Result<Value, CallError>) -> Vec<u8> {
         let encoded = match result {
-            Ok(output) => frame(&Out {
-                r#type: "call.responded",
-                id,
-                payload: Responded { output },
-            }),
+            Ok(output) => frame(&Out { r#type: "call.responded", id, payload: Responded { output } }),
             Err(error) => Self::error(id, error),
         };
         let too_large = || Self::error(id, &CallError::internal("response too large"));
@@ -191,21 +165,12 @@ impl Encoder {
             retryable: error.is_retryable(),
             details: error.details(),
         };
-        frame(&Out {
-            r#type: "call.error",
-            id,
-            payload,
-        })
+        frame(&Out { r#type: "call.error", id, payload })
     }
 
     /// `call.aborted`.
     pub(crate) fn abort(id: &str) -> Vec<u8> {
-        frame(&Out {
-            r#type: "call.aborted",
-            id,
-            payload: Empty {},
-        })
-        .unwrap_or_default()
+        frame(&Out { r#type: "call.aborted", id, payload: Empty {} }).unwrap_or_default()
     }
 }
 

@@ -41,10 +41,7 @@ pub(crate) fn spec_to_json(spec: &OperationSpec) -> Value {
     members.insert("visibility".to_owned(), json!(spec.visibility().as_str()));
     members.insert("input_schema".to_owned(), spec.input_schema().source().clone());
     members.insert("output_schema".to_owned(), spec.output_schema().source().clone());
-    members.insert(
-        "error_schemas".to_owned(),
-        spec.errors().iter().map(error_to_json).collect(),
-    );
+    members.insert("error_schemas".to_owned(), spec.errors().iter().map(error_to_json).collect());
     members.insert(
         "access_control".to_owned(),
         json!({

@@ -42,10 +42,7 @@ fn the_documented_frame_is_byte_exact() {
     let body = br#"{"type":"call.completed","id":"a","payload":{}}"#;
     assert_eq!(&framed(body)[..4], &[0, 0, 0, 0x2f]);
     assert!(matches!(Event::parse(body), Ok(Event::Completed { id }) if id == "a"));
-    assert_eq!(
-        Encoder::abort("a")[4..],
-        *br#"{"type":"call.aborted","id":"a","payload":{}}"#
-    );
+    assert_eq!(Encoder::abort("a")[4..], *br#"{"type":"call.aborted","id":"a","payload":{}}"#);
 }
 
 #[test]
@@ -77,9 +74,7 @@ fn frames_are_cut_and_faults_end_the_stream() {
 fn a_frame_that_never_ends_is_dropped() {
     let fault = block_on(async {
         let (mut peer, ours) = tokio::io::duplex(64);
-        tokio::io::AsyncWriteExt::write_all(&mut peer, &[0, 0, 1, 0, b'x'])
-            .await
-            .unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut peer, &[0, 0, 1, 0, b'x']).await.unwrap();
         let recv = tokio_util::compat::TokioAsyncReadCompatExt::compat(ours);
         FrameReader::new(recv, 1024, TIMEOUT).next().await.unwrap_err()
     });
@@ -92,10 +87,7 @@ fn is_fault(body: &str) -> bool {
 
 #[test]
 fn envelopes_with_bad_members_are_faults() {
-    let deep = format!(
-        r#"{{"type":"call.requested","id":"1","payload":{{"input":{}}}}}"#,
-        "[".repeat(200)
-    );
+    let deep = format!(r#"{{"type":"call.requested","id":"1","payload":{{"input":{}}}}}"#, "[".repeat(200));
     let table = [
         "",
         "null",
@@ -115,10 +107,7 @@ fn envelopes_with_bad_members_are_faults() {
     for body in table {
         assert!(is_fault(body), "{body}");
     }
-    assert!(
-        Event::parse(b"{\"type\":\"a\",\"id\":\"\xff\",\"payload\":{}}").is_err(),
-        "not UTF-8"
-    );
+    assert!(Event::parse(b"{\"type\":\"a\",\"id\":\"\xff\",\"payload\":{}}").is_err(), "not UTF-8");
 }
 
 #[test]
@@ -134,26 +123,10 @@ fn requests_are_understood_whatever_the_order_of_members() {
             "a/b",
             json!(1),
         ),
-        (
-            r#"{"type":"call.requested","id":"1","payload":{"operationId":"//a/b"}}"#,
-            "/a/b",
-            Value::Null,
-        ),
-        (
-            r#"{"type":"call.requested","id":"1","payload":{"operationId":7}}"#,
-            "",
-            Value::Null,
-        ),
-        (
-            r#"{"type":"call.requested","id":"1","payload":[]}"#,
-            "",
-            Value::Null,
-        ),
-        (
-            r#"{"type":"call.requested","id":"1","payload":"x"}"#,
-            "",
-            Value::Null,
-        ),
+        (r#"{"type":"call.requested","id":"1","payload":{"operationId":"//a/b"}}"#, "/a/b", Value::Null),
+        (r#"{"type":"call.requested","id":"1","payload":{"operationId":7}}"#, "", Value::Null),
+        (r#"{"type":"call.requested","id":"1","payload":[]}"#, "", Value::Null),
+        (r#"{"type":"call.requested","id":"1","payload":"x"}"#, "", Value::Null),
         (
             r#"{"type":"call.\u0072equested","id":"1","payload":{"internal":true,"parent_request_id":"x","operationId":"a/b"}}"#,
             "a/b",
@@ -161,10 +134,7 @@ fn requests_are_understood_whatever_the_order_of_members() {
         ),
     ];
     for (body, name, input) in table {
-        let Ok(Event::Requested {
-            request: Ok(request), ..
-        }) = Event::parse(body.as_bytes())
-        else {
+        let Ok(Event::Requested { request: Ok(request), .. }) = Event::parse(body.as_bytes()) else {
             panic!("{body}")
         };
         assert_eq!((request.name.as_str(), request.input), (name, input), "{body}");
@@ -179,10 +149,7 @@ fn ambiguous_requests_are_refused() {
         r#"{"type":"call.requested","id":"1","payload":{"auth_token":["x"]}}"#,
     ];
     for body in table {
-        let Ok(Event::Requested {
-            request: Err(error), ..
-        }) = Event::parse(body.as_bytes())
-        else {
+        let Ok(Event::Requested { request: Err(error), .. }) = Event::parse(body.as_bytes()) else {
             panic!("{body}")
         };
         assert_eq!(*error.code(), ErrorCode::INVALID_INPUT, "{body}");
@@ -195,9 +162,7 @@ fn answers_survive_the_wire() {
         Ok(Value::Null),
         Ok(json!({"text": "h\u{e4}\u{1f600}"})),
         Err(CallError::timeout()),
-        Err(CallError::new("NOTE_LOCKED", "locked")
-            .retryable(true)
-            .with_details(json!({"holder": "bob"}))),
+        Err(CallError::new("NOTE_LOCKED", "locked").retryable(true).with_details(json!({"holder": "bob"}))),
     ];
     for result in table {
         let frame = Encoder::answer("9b1e", &result);
@@ -207,12 +172,7 @@ fn answers_survive_the_wire() {
         );
     }
     let malformed = Event::parse(br#"{"type":"call.error","id":"1","payload":{"code":7}}"#);
-    let Ok(Event::Answered {
-        result: Err(error), ..
-    }) = malformed
-    else {
-        panic!("{malformed:?}")
-    };
+    let Ok(Event::Answered { result: Err(error), .. }) = malformed else { panic!("{malformed:?}") };
     assert_eq!(*error.code(), ErrorCode::INTERNAL);
 }
 

@@ -33,11 +33,7 @@ fn fixture() -> Vec<Registration> {
             constant("selfadmin"),
             composition(&["admin"], &[]),
         ),
-        Registration::composing(
-            spec("p/strong"),
-            compose_named(),
-            composition(&["tool"], &["t/leaf"]),
-        ),
+        Registration::composing(spec("p/strong"), compose_named(), composition(&["tool"], &["t/leaf"])),
         Registration::composing(
             spec("p/weak"),
             compose_named(),
@@ -62,90 +58,26 @@ async fn decisions() {
         ("absent", admin(), "t/absent", json!(1), "NOT_FOUND"),
         ("no name", admin(), "", json!(1), "NOT_FOUND"),
         ("no name", admin(), "/t/echo", json!(1), "NOT_FOUND"),
-        (
-            "Internal from the wire",
-            admin(),
-            "t/hidden",
-            json!(1),
-            "NOT_FOUND",
-        ),
-        (
-            "an import is Internal",
-            admin(),
-            "t/import",
-            json!(1),
-            "NOT_FOUND",
-        ),
+        ("Internal from the wire", admin(), "t/hidden", json!(1), "NOT_FOUND"),
+        ("an import is Internal", admin(), "t/import", json!(1), "NOT_FOUND"),
         ("restricted, anonymous", None, "t/admin", json!(1), "FORBIDDEN"),
-        (
-            "restricted, without scope",
-            user(),
-            "t/admin",
-            json!(1),
-            "FORBIDDEN",
-        ),
+        ("restricted, without scope", user(), "t/admin", json!(1), "FORBIDDEN"),
         ("restricted, with scope", admin(), "t/admin", json!(1), "OK 1"),
         // The confused deputy, both ways: only the composer's authority counts.
-        (
-            "strong composer, weak caller",
-            user(),
-            "p/strong",
-            op("t/leaf"),
-            r#"OK "leaf""#,
-        ),
-        (
-            "strong composer, anonymous caller",
-            None,
-            "p/strong",
-            op("t/leaf"),
-            r#"OK "leaf""#,
-        ),
-        (
-            "weak composer, strong caller",
-            admin(),
-            "p/weak",
-            op("t/leaf"),
-            "FORBIDDEN",
-        ),
-        (
-            "weak composer, callee holds the scope",
-            admin(),
-            "p/weak",
-            op("t/selfadmin"),
-            "FORBIDDEN",
-        ),
+        ("strong composer, weak caller", user(), "p/strong", op("t/leaf"), r#"OK "leaf""#),
+        ("strong composer, anonymous caller", None, "p/strong", op("t/leaf"), r#"OK "leaf""#),
+        ("weak composer, strong caller", admin(), "p/weak", op("t/leaf"), "FORBIDDEN"),
+        ("weak composer, callee holds the scope", admin(), "p/weak", op("t/selfadmin"), "FORBIDDEN"),
         // Parameterized dispatch: the name is data.
         ("named within reach", user(), "p/dyn", op("t/echo"), "OK 1"),
-        (
-            "named outside of reach",
-            admin(),
-            "p/dyn",
-            op("t/admin"),
-            "NOT_FOUND",
-        ),
-        (
-            "named outside of reach, absent",
-            admin(),
-            "p/dyn",
-            op("t/absent"),
-            "NOT_FOUND",
-        ),
+        ("named outside of reach", admin(), "p/dyn", op("t/admin"), "NOT_FOUND"),
+        ("named outside of reach, absent", admin(), "p/dyn", op("t/absent"), "NOT_FOUND"),
         ("named with a slash", admin(), "p/dyn", op("/t/echo"), "NOT_FOUND"),
         ("named itself", admin(), "p/dyn", op("p/dyn"), "NOT_FOUND"),
-        (
-            "a leaf composes nothing",
-            admin(),
-            "p/none",
-            op("t/echo"),
-            "NOT_FOUND",
-        ),
+        ("a leaf composes nothing", admin(), "p/none", op("t/echo"), "NOT_FOUND"),
     ];
     for (what, caller, operation, input, expected) in table {
-        assert_eq!(
-            code(&host, caller, operation, input).await,
-            expected,
-            "{what}: {operation}"
-        );
+        assert_eq!(code(&host, caller, operation, input).await, expected, "{what}: {operation}");
     }
 }
 
@@ -154,20 +86,14 @@ async fn absent_internal_and_out_of_reach_read_the_same() {
     let host = dispatcher(fixture());
     let mut messages = BTreeSet::new();
     for op in ["t/hidden", "t/absent"] {
-        let error = host
-            .call(Some(identity("root", &["admin"])), op, json!({}))
-            .await
-            .unwrap_err();
+        let error = host.call(Some(identity("root", &["admin"])), op, json!({})).await.unwrap_err();
         messages.insert(error.to_string().replace(op, "X"));
     }
     for op in ["t/absent", "t/admin", "t/hidden"] {
         let error = host.call(None, "p/dyn", json!({ "op": op })).await.unwrap_err();
         messages.insert(error.to_string().replace(op, "X"));
     }
-    assert_eq!(
-        messages,
-        BTreeSet::from(["NOT_FOUND: operation not found: X".to_owned()])
-    );
+    assert_eq!(messages, BTreeSet::from(["NOT_FOUND: operation not found: X".to_owned()]));
 }
 
 #[tokio::test]
@@ -176,10 +102,7 @@ async fn nesting_has_an_end() {
     let nested = (0..20).fold(json!(1), |input, _| json!({ "op": "p/loop", "input": input }));
     let error = host.call(None, "p/loop", nested).await.unwrap_err();
     assert_eq!(error.message(), "calls are nested more than 16 deep");
-    let limits = Limits {
-        tree_calls_max: 3,
-        ..Limits::default()
-    };
+    let limits = Limits { tree_calls_max: 3, ..Limits::default() };
     let host = dispatcher_with(fixture(), Arc::new(MemoryAudit::default()), limits);
     let nested = (0..5).fold(json!(1), |input, _| json!({ "op": "p/loop", "input": input }));
     let error = host.call(None, "p/loop", nested).await.unwrap_err();
@@ -190,9 +113,7 @@ async fn nesting_has_an_end() {
 async fn every_decision_and_outcome_is_recorded() {
     let audit = Arc::new(MemoryAudit::default());
     let host = dispatcher_with(fixture(), Arc::<MemoryAudit>::clone(&audit), Limits::default());
-    host.call(Some(identity("user", &[])), "p/weak", json!({ "op": "t/leaf" }))
-        .await
-        .unwrap_err();
+    host.call(Some(identity("user", &[])), "p/weak", json!({ "op": "t/leaf" })).await.unwrap_err();
     host.call(None, "nonsense", json!({})).await.unwrap_err();
     let expected = [
         "p/weak user admitted",
@@ -219,10 +140,7 @@ async fn without_a_record_nothing_runs() {
     );
     audit.fail_decisions.store(true, Ordering::SeqCst);
     let error = host.call(None, "t/run", json!({})).await.unwrap_err();
-    assert!(
-        error.is_retryable() && error.message().contains("audit log"),
-        "{error}"
-    );
+    assert!(error.is_retryable() && error.message().contains("audit log"), "{error}");
     assert!(!ran.load(Ordering::SeqCst), "the handler must not run unrecorded");
     audit.fail_decisions.store(false, Ordering::SeqCst);
     host.call(None, "t/run", json!({})).await.unwrap();
@@ -235,21 +153,13 @@ async fn inputs_are_checked_and_never_echoed() {
     let typed = spec("t/typed").input(Schema::compile(schema, 1 << 16).unwrap());
     let host = dispatcher(vec![Registration::local(typed, echo())]);
     let secret = "hunter2";
-    for input in [
-        json!({}),
-        json!({ "a": 7, "secret": secret }),
-        json!(secret),
-        Value::Null,
-    ] {
+    for input in [json!({}), json!({ "a": 7, "secret": secret }), json!(secret), Value::Null] {
         let error = host.call(None, "t/typed", input).await.unwrap_err();
         assert_eq!(error.code().as_str(), "INVALID_INPUT");
         let told = format!("{error} {:?}", error.details());
         assert!(!told.contains(secret), "{told}");
     }
-    assert_eq!(
-        code(&host, None, "t/typed", json!({ "a": "x" })).await,
-        r#"OK {"a":"x"}"#
-    );
+    assert_eq!(code(&host, None, "t/typed", json!({ "a": "x" })).await, r#"OK {"a":"x"}"#);
 }
 
 #[tokio::test]
@@ -277,33 +187,15 @@ async fn errors_are_held_to_their_declaration() {
         Registration::local(spec("t/panic"), panics),
     ]);
     let table = [
-        (
-            json!({ "code": "DOMAIN_X", "details": { "why": "so" } }),
-            "DOMAIN_X",
-            json!({ "why": "so" }),
-        ),
+        (json!({ "code": "DOMAIN_X", "details": { "why": "so" } }), "DOMAIN_X", json!({ "why": "so" })),
         (json!({ "code": "DOMAIN_X" }), "DOMAIN_X", Value::Null),
-        (
-            json!({ "code": "DOMAIN_X", "details": 7 }),
-            "INTERNAL",
-            json!({ "code": "DOMAIN_X" }),
-        ),
-        (
-            json!({ "code": "DOMAIN_Y" }),
-            "INTERNAL",
-            json!({ "code": "DOMAIN_Y" }),
-        ),
+        (json!({ "code": "DOMAIN_X", "details": 7 }), "INTERNAL", json!({ "code": "DOMAIN_X" })),
+        (json!({ "code": "DOMAIN_Y" }), "INTERNAL", json!({ "code": "DOMAIN_Y" })),
         (json!({ "code": "NOT_FOUND" }), "NOT_FOUND", Value::Null),
     ];
     for (input, code, details) in table {
         let error = host.call(None, "t/err", input).await.unwrap_err();
-        assert_eq!(
-            (
-                error.code().as_str(),
-                error.details().cloned().unwrap_or_default()
-            ),
-            (code, details)
-        );
+        assert_eq!((error.code().as_str(), error.details().cloned().unwrap_or_default()), (code, details));
     }
     let error = host.call(None, "t/panic", json!({})).await.unwrap_err();
     assert_eq!(error.to_string(), "INTERNAL: handler failed");
@@ -351,25 +243,15 @@ fn session_host(session_scopes: &'static [&'static str], env: &'static [&'static
         let claimed = Composition::new(outer.authority().unwrap().clone(), wanted.clone());
         let own = scope.composition().attenuate(label, &held, &wanted);
         let tool = Registration::session(spec("session/tool"), compose_named(), own, "00".into()).unwrap();
-        let layer = SessionLayer::default()
-            .with(Arc::new(tool), scope.curated())
-            .unwrap();
-        let context = SessionContext {
-            id: "s1".into(),
-            layer: Arc::new(layer),
-            composition: claimed,
-        };
+        let layer = SessionLayer::default().with(Arc::new(tool), scope.curated()).unwrap();
+        let context = SessionContext { id: "s1".into(), layer: Arc::new(layer), composition: claimed };
         let target = name(input["target"].as_str().unwrap_or("session/tool"));
         scope.invoke_in_session(&context, &target, input).await
     });
     let authority = composition(&["tool", "dyn"], &[]).authority().unwrap().clone();
     let reach = Reach::of([name("t/echo"), name("t/leaf")]).with_session_operations();
     let mut all = fixture();
-    all.push(Registration::composing(
-        spec("s/enter"),
-        enter,
-        Composition::new(authority, reach),
-    ));
+    all.push(Registration::composing(spec("s/enter"), enter, Composition::new(authority, reach)));
     all.push(Registration::local(spec("session/open"), constant("curated")));
     dispatcher(all)
 }
@@ -378,46 +260,27 @@ fn session_host(session_scopes: &'static [&'static str], env: &'static [&'static
 async fn a_session_operation_stays_within_its_grant() {
     let granted = session_host(&["tool", "admin"], &["t/leaf", "t/admin"]);
     let call = |op: &str| json!({ "op": op, "input": {} });
-    assert_eq!(
-        code(&granted, None, "s/enter", call("t/leaf")).await,
-        r#"OK "leaf""#
-    );
+    assert_eq!(code(&granted, None, "s/enter", call("t/leaf")).await, r#"OK "leaf""#);
     // s/enter holds neither the name nor the scope: claiming both does not give them.
-    assert_eq!(
-        code(&granted, None, "s/enter", call("t/admin")).await,
-        "NOT_FOUND"
-    );
+    assert_eq!(code(&granted, None, "s/enter", call("t/admin")).await, "NOT_FOUND");
     assert_eq!(code(&granted, None, "s/enter", call("t/echo")).await, "NOT_FOUND");
     let weak = session_host(&[], &["t/leaf"]);
     assert_eq!(code(&weak, None, "s/enter", call("t/leaf")).await, "FORBIDDEN");
     // Session operations are no way to the curated `session/*`, and are not on the wire.
     let curated = json!({ "target": "session/open" });
     assert_eq!(code(&granted, None, "s/enter", curated).await, "NOT_FOUND");
-    assert_eq!(
-        code(&granted, None, "session/tool", call("t/leaf")).await,
-        "NOT_FOUND"
-    );
+    assert_eq!(code(&granted, None, "session/tool", call("t/leaf")).await, "NOT_FOUND");
 }
 
 #[test]
 fn a_session_operation_shadows_nothing() {
-    let curated = Registry::builder()
-        .register(Registration::local(spec("session/open"), echo()))
-        .unwrap()
-        .build();
+    let curated =
+        Registry::builder().register(Registration::local(spec("session/open"), echo())).unwrap().build();
     let shadow = |op: &str| Registration::session(spec(op), echo(), Composition::default(), "00".into());
     let layer = SessionLayer::default();
-    assert!(
-        layer
-            .with(Arc::new(shadow("session/open").unwrap()), &curated)
-            .is_err()
-    );
+    assert!(layer.with(Arc::new(shadow("session/open").unwrap()), &curated).is_err());
     assert!(shadow("fs/read").is_err());
-    assert!(
-        layer
-            .with(Arc::new(Registration::local(spec("fs/read"), echo())), &curated)
-            .is_err()
-    );
+    assert!(layer.with(Arc::new(Registration::local(spec("fs/read"), echo())), &curated).is_err());
 }
 
 proptest! {

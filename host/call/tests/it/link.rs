@@ -57,14 +57,26 @@ async fn both_sides_call_on_one_connection() {
     let client = Client::serving(b, dispatcher(fixture()), Arc::new(Tokens));
     for n in 0..50 {
         assert_eq!(client.call("t/echo", &json!(n)).await.unwrap(), json!(n));
-        let back = server
-            .link
-            .call("t/echo", &json!({ "n": n }), &CallOptions::default())
-            .await
-            .unwrap();
+        let back = server.link.call("t/echo", &json!({ "n": n }), &CallOptions::default()).await.unwrap();
         assert_eq!(back, json!({ "n": n }));
     }
     client.close().await;
+}
+
+#[tokio::test]
+async fn frames_larger_than_the_transport_takes_at_once_stay_whole() {
+    let (a, b) = pipe();
+    let _server = serve(a, dispatcher(fixture()));
+    // Authenticated or not, 200 KB fit a frame; the pipe takes 64 KiB at once.
+    let client = Client::new(b, Limits::default());
+    let calls = (0..50).map(|n: usize| {
+        let client = &client;
+        async move {
+            let input = json!({ "n": n, "text": "x".repeat(if n % 3 == 0 { 200_000 } else { n }) });
+            assert_eq!(client.call("t/echo", &input).await.unwrap(), input);
+        }
+    });
+    futures_util::future::join_all(calls).await;
 }
 
 #[tokio::test]
@@ -77,14 +89,7 @@ async fn a_single_stream_carries_both_directions() {
     let server = serve(single(ours), dispatcher(fixture()));
     let client = Client::serving(single(theirs), dispatcher(fixture()), Arc::new(Tokens));
     assert_eq!(client.call("t/echo", &json!(1)).await.unwrap(), json!(1));
-    assert_eq!(
-        server
-            .link
-            .call("t/echo", &json!(2), &CallOptions::default())
-            .await
-            .unwrap(),
-        json!(2)
-    );
+    assert_eq!(server.link.call("t/echo", &json!(2), &CallOptions::default()).await.unwrap(), json!(2));
     client.close().await;
     let mut tasks = server.tasks;
     tasks.join_next().await.unwrap().unwrap().unwrap();
@@ -95,29 +100,15 @@ async fn a_token_replaces_the_identity_for_one_call() {
     let (a, b) = pipe();
     let _server = serve(a, dispatcher(fixture()));
     let client = Client::new(b, Limits::default());
-    let with = |token: &str| CallOptions {
-        auth_token: Some(Secret::new(token.to_owned())),
-        ..Default::default()
-    };
-    assert_eq!(
-        client
-            .call_with("t/admin", &json!(1), &with("alice"))
-            .await
-            .unwrap(),
-        json!(1)
-    );
-    let denied = client
-        .call_with("t/admin", &json!(1), &with("bob"))
-        .await
-        .unwrap_err();
+    let with =
+        |token: &str| CallOptions { auth_token: Some(Secret::new(token.to_owned())), ..Default::default() };
+    assert_eq!(client.call_with("t/admin", &json!(1), &with("alice")).await.unwrap(), json!(1));
+    let denied = client.call_with("t/admin", &json!(1), &with("bob")).await.unwrap_err();
     assert_eq!(*denied.code(), ErrorCode::FORBIDDEN);
     let anonymous = client.call("t/admin", &json!(1)).await.unwrap_err();
     assert_eq!(anonymous.message(), "authentication required");
     // An unknown token is no error: the connection's identity, here none, stays.
-    assert_eq!(
-        client.call_with("t/who", &json!(1), &with("eve")).await.unwrap()["identity"],
-        Value::Null
-    );
+    assert_eq!(client.call_with("t/who", &json!(1), &with("eve")).await.unwrap()["identity"], Value::Null);
 }
 
 #[tokio::test]
@@ -125,18 +116,12 @@ async fn guessing_tokens_ends_the_connection() {
     let (a, b) = pipe();
     let mut server = serve(a, dispatcher(fixture()));
     let client = Client::new(b, Limits::default());
-    let options = CallOptions {
-        auth_token: Some(Secret::new("guess".to_owned())),
-        ..Default::default()
-    };
+    let options = CallOptions { auth_token: Some(Secret::new("guess".to_owned())), ..Default::default() };
     let mut answered = 0;
     while client.call_with("t/echo", &json!(1), &options).await.is_ok() {
         answered += 1;
     }
-    assert!(
-        answered <= 6,
-        "the connection closes after five unknown tokens, {answered} were answered"
-    );
+    assert!(answered <= 6, "the connection closes after five unknown tokens, {answered} were answered");
     let ended = server.tasks.join_next().await.unwrap().unwrap();
     assert!(matches!(ended, Err(HandlerError::AuthRequired)), "{ended:?}");
 }
@@ -172,11 +157,8 @@ async fn an_abort_cancels_the_whole_tree() {
     let (dropped, changed) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     let audit = Arc::new(MemoryAudit::default());
     let (a, b) = pipe();
-    let host = dispatcher_with(
-        guarded(&dropped, &changed),
-        Arc::<MemoryAudit>::clone(&audit),
-        Limits::default(),
-    );
+    let host =
+        dispatcher_with(guarded(&dropped, &changed), Arc::<MemoryAudit>::clone(&audit), Limits::default());
     let _server = serve(a, host);
     let client = Client::new(b, Limits::default());
     let input = json!({ "op": "t/leaf" });
@@ -186,20 +168,10 @@ async fn an_abort_cancels_the_whole_tree() {
     }
     changed.notified().await;
     assert!(dropped.load(Ordering::SeqCst), "the leaf's guard ran");
-    assert_eq!(
-        client.call("t/echo", &json!(1)).await.unwrap(),
-        json!(1),
-        "the stream lives on"
-    );
+    assert_eq!(client.call("t/echo", &json!(1)).await.unwrap(), json!(1), "the stream lives on");
     let lines = audit.lines();
-    assert!(
-        lines.contains(&"t/leaf finished CANCELLED".to_owned()),
-        "{lines:?}"
-    );
-    assert!(
-        lines.contains(&"p/parent finished CANCELLED".to_owned()),
-        "{lines:?}"
-    );
+    assert!(lines.contains(&"t/leaf finished CANCELLED".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"p/parent finished CANCELLED".to_owned()), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,14 +180,8 @@ async fn the_deadline_cuts_the_tree() {
     let (a, b) = pipe();
     let _server = serve(a, dispatcher(guarded(&dropped, &changed)));
     let client = Client::new(b, Limits::default());
-    let options = CallOptions {
-        timeout: Some(Duration::from_secs(300)),
-        ..Default::default()
-    };
-    let error = client
-        .call_with("p/parent", &json!({ "op": "t/leaf" }), &options)
-        .await
-        .unwrap_err();
+    let options = CallOptions { timeout: Some(Duration::from_secs(300)), ..Default::default() };
+    let error = client.call_with("p/parent", &json!({ "op": "t/leaf" }), &options).await.unwrap_err();
     assert_eq!((error.code(), error.is_retryable()), (&ErrorCode::TIMEOUT, true));
     assert!(dropped.load(Ordering::SeqCst), "nothing outlives the deadline");
 }
@@ -268,16 +234,10 @@ async fn frames_by_hand() {
     let stray = r#"{"type":"call.responded","id":"1","payload":{"output":1}}"#;
     let abort = r#"{"type":"call.aborted","id":"nobody","payload":{}}"#;
     let answers = raw(&[unknown, stray, abort, echo]).await;
-    assert_eq!(
-        answers,
-        [json!({"type": "call.responded", "id": "e", "payload": {"output": 7}})]
-    );
+    assert_eq!(answers, [json!({"type": "call.responded", "id": "e", "payload": {"output": 7}})]);
     let answers = raw(&[forged]).await;
     let expected = json!({ "identity": null, "internal": false, "parent": null });
-    assert_eq!(
-        answers[0]["payload"]["output"], expected,
-        "payload members grant nothing"
-    );
+    assert_eq!(answers[0]["payload"]["output"], expected, "payload members grant nothing");
     let typed = r#"{"type":"call.requested","id":"n","payload":{"operationId":7}}"#;
     let answers = raw(&[typed]).await;
     assert_eq!(answers[0]["payload"]["code"], "NOT_FOUND");
@@ -291,11 +251,7 @@ async fn a_live_id_is_not_taken_twice() {
     let again = r#"{"type":"call.requested","id":"x","payload":{"operationId":"t/echo","input":1}}"#;
     let abort = r#"{"type":"call.aborted","id":"x","payload":{}}"#;
     let answers = raw(&[forever, again, abort, again]).await;
-    assert_eq!(
-        answers.len(),
-        1,
-        "the duplicate is dropped, the freed id answers: {answers:?}"
-    );
+    assert_eq!(answers.len(), 1, "the duplicate is dropped, the freed id answers: {answers:?}");
 }
 
 #[tokio::test]
@@ -305,9 +261,7 @@ async fn sixteen_duplicates_close_the_connection() {
     let (mut send, _recv) = b.open_bi().await.unwrap();
     let forever = br#"{"type":"call.requested","id":"x","payload":{"operationId":"t/forever"}}"#;
     for _ in 0..17 {
-        send.write_all(&u32::try_from(forever.len()).unwrap().to_be_bytes())
-            .await
-            .unwrap();
+        send.write_all(&u32::try_from(forever.len()).unwrap().to_be_bytes()).await.unwrap();
         send.write_all(forever).await.unwrap();
     }
     send.flush().await.unwrap();
@@ -353,10 +307,7 @@ async fn discovery_shows_what_the_caller_may_run() {
     let host = dispatcher(fixture());
     let list = |output: Value| -> Vec<String> {
         let operations = output["operations"].as_array().unwrap();
-        operations
-            .iter()
-            .map(|op| op["name"].as_str().unwrap().to_owned())
-            .collect()
+        operations.iter().map(|op| op["name"].as_str().unwrap().to_owned()).collect()
     };
     let anonymous = list(host.call(None, "services/list", json!({})).await.unwrap());
     assert!(!anonymous.contains(&"t/admin".to_owned()) && anonymous.contains(&"t/echo".to_owned()));

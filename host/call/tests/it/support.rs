@@ -99,21 +99,13 @@ impl AuditSink for MemoryAudit {
             Decision::Admitted { .. } => "admitted".to_owned(),
             Decision::Refused { reason, code } => format!("refused {reason} {code}"),
         };
-        self.lines
-            .lock()
-            .unwrap()
-            .push(format!("{} {authority} {said}", call.operation));
+        self.lines.lock().unwrap().push(format!("{} {authority} {said}", call.operation));
         Recorded::Done
     }
 
     fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded {
-        let code = outcome
-            .result
-            .map_or_else(ToString::to_string, |_| "OK".to_owned());
-        self.lines
-            .lock()
-            .unwrap()
-            .push(format!("{} finished {code}", call.operation));
+        let code = outcome.result.map_or_else(ToString::to_string, |_| "OK".to_owned());
+        self.lines.lock().unwrap().push(format!("{} finished {code}", call.operation));
         Recorded::Done
     }
 }
@@ -146,11 +138,7 @@ pub(crate) fn pipe() -> (Connection, Connection) {
     let (to_a, at_a) = mpsc::channel(16);
     let closed = CancellationToken::new();
     let end = |incoming, outgoing| {
-        let source = Pipe {
-            incoming: AsyncMutex::new(incoming),
-            outgoing,
-            closed: closed.clone(),
-        };
+        let source = Pipe { incoming: AsyncMutex::new(incoming), outgoing, closed: closed.clone() };
         Connection::new(source, b"alknet/call".to_vec())
     };
     (end(at_a, to_b), end(at_b, to_a))
@@ -159,10 +147,7 @@ pub(crate) fn pipe() -> (Connection, Connection) {
 /// A raw stream to a peer behind [`pipe`], for speaking bytes to it.
 pub(crate) fn halves(stream: DuplexStream) -> (SendStream, RecvStream) {
     let (recv, send) = tokio::io::split(stream);
-    (
-        SendStream::new(send.compat_write()),
-        RecvStream::new(recv.compat()),
-    )
+    (SendStream::new(send.compat_write()), RecvStream::new(recv.compat()))
 }
 
 #[async_trait]
@@ -179,10 +164,7 @@ impl BidiSource for Pipe {
             return Err(StreamError::ConnectionClosed);
         }
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        self.outgoing
-            .send(theirs)
-            .await
-            .map_err(|_| StreamError::ConnectionClosed)?;
+        self.outgoing.send(theirs).await.map_err(|_| StreamError::ConnectionClosed)?;
         Ok(halves(ours))
     }
     fn remote_addr(&self) -> Option<SocketAddr> {
