@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(crate) use client::Peer;
 pub(crate) use frames::{Wire, requested};
-pub(crate) use project::{Project, secret_key};
+pub(crate) use project::{Project, Ran, secret_key};
 pub(crate) use serving::Serving;
 
 /// The longest any test waits for anything. Generous: it is met only by what hangs.

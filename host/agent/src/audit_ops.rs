@@ -29,10 +29,7 @@ const QUESTIONS_MAX: usize = 4;
 /// # Errors
 /// [`SpecError`] for a defect of this crate.
 pub fn registrations(log: &AuditLog) -> Result<Vec<Registration>, SpecError> {
-    let questions = Questions(Arc::new(Inner {
-        log: log.clone(),
-        running: Semaphore::new(QUESTIONS_MAX),
-    }));
+    let questions = Questions(Arc::new(Inner { log: log.clone(), running: Semaphore::new(QUESTIONS_MAX) }));
     Ok(vec![
         query::registration(&questions)?,
         trace::registration(&questions)?,
@@ -61,11 +58,7 @@ impl Questions {
         question: impl FnOnce(&AuditReader) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, CallError> {
         let inner = Arc::clone(&self.0);
-        let _turn = inner
-            .running
-            .acquire()
-            .await
-            .map_err(|_| CallError::internal("the host is stopping"))?;
+        let _turn = inner.running.acquire().await.map_err(|_| CallError::internal("the host is stopping"))?;
         let log = inner.log.clone();
         let answer = tokio::task::spawn_blocking(move || question(log.reader())).await;
         match answer {
@@ -85,16 +78,11 @@ impl Questions {
 impl Sight {
     /// What the caller may see. The root's identity narrows an operation that composes on behalf of somebody.
     fn of(scope: &CallScope) -> Result<Self, CallError> {
-        if scope
-            .caller()
-            .grants()
-            .is_some_and(|held| held.has_scope(AUDIT_SCOPE))
-        {
+        if scope.caller().grants().is_some_and(|held| held.has_scope(AUDIT_SCOPE)) {
             return Ok(Self::All);
         }
         let own = scope.root_identity().cloned();
-        own.map(Self::Own)
-            .ok_or_else(|| CallError::forbidden("authentication required"))
+        own.map(Self::Own).ok_or_else(|| CallError::forbidden("authentication required"))
     }
 
     /// Whether the caller may see what this identity caused.
@@ -108,15 +96,9 @@ impl Sight {
 
 /// A specification for identities with a session, or with sight of everything.
 fn guarded(spec: OperationSpec) -> Result<OperationSpec, SpecError> {
-    let scopes: Result<Vec<Scope>, _> = [AUDIT_SCOPE, SESSION_SCOPE]
-        .into_iter()
-        .map(Scope::parse)
-        .collect();
+    let scopes: Result<Vec<Scope>, _> = [AUDIT_SCOPE, SESSION_SCOPE].into_iter().map(Scope::parse).collect();
     let required_scopes_any = scopes.map_err(|_| alknet_call::InvalidOpName)?;
-    Ok(spec.access(AccessControl {
-        required_scopes_any,
-        ..AccessControl::default()
-    }))
+    Ok(spec.access(AccessControl { required_scopes_any, ..AccessControl::default() }))
 }
 
 /// The identity a record names.

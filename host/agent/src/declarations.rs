@@ -69,10 +69,7 @@ pub(crate) fn declarations(operations: &[Declared<'_>]) -> String {
     out.push_str(&indented(&overloads));
     out.push_str("  invoke(name: string, input?: unknown): Promise<unknown>;\n");
     if left_out > 0 {
-        let _ = writeln!(
-            out,
-            "  // {left_out} more operations are not listed: the list would be too long."
-        );
+        let _ = writeln!(out, "  // {left_out} more operations are not listed: the list would be too long.");
     }
     out.push_str("}\n");
     out.extend(names.texts());
@@ -81,18 +78,14 @@ pub(crate) fn declarations(operations: &[Declared<'_>]) -> String {
 }
 
 /// One operation on one line, as in `env.fs.read(input: { path: string }): Promise<{ text: string }>`.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the summary of an operation is not shown yet")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the summary of an operation is not shown yet"))]
 pub(crate) fn signature(operation: &Declared<'_>) -> String {
     let write = |schema| {
         let references = References::Inline { open: Vec::new() };
         let written = Types::new(schema, "", references, SIGNATURE_BYTES_MAX).write(schema);
         // A long object type takes lines of its own; each of them but the last ends in `;`, `{` or `{ … }`.
         let line = written.map(|text| text.lines().map(str::trim).collect::<Vec<_>>().join(" "));
-        line.filter(|line| line.len() <= SIGNATURE_BYTES_MAX)
-            .unwrap_or_else(|| "unknown".into())
+        line.filter(|line| line.len() <= SIGNATURE_BYTES_MAX).unwrap_or_else(|| "unknown".into())
     };
     let (input, output) = (write(operation.input), write(operation.output));
     let call = call(operation, &input, &output);
@@ -100,11 +93,7 @@ pub(crate) fn signature(operation: &Declared<'_>) -> String {
         let path: String = operation.name.split('/').map(access).collect();
         format!("env{path}{call}")
     } else {
-        format!(
-            "env.invoke({}, {}",
-            string_literal(operation.name),
-            call.trim_start_matches('(')
-        )
+        format!("env.invoke({}, {}", string_literal(operation.name), call.trim_start_matches('('))
     }
 }
 
@@ -126,11 +115,7 @@ impl Member {
         let allowed = bytes_max.min(OPERATION_BYTES_MAX);
         if let Some((input, output)) = types(operation, names) {
             let doc = doc(&paragraphs(operation));
-            let defined: usize = names
-                .after(known)
-                .iter()
-                .map(|definition| definition.text.len())
-                .sum();
+            let defined: usize = names.after(known).iter().map(|definition| definition.text.len()).sum();
             let member = Self::new(operation, doc, &input, &output, defined);
             if member.bytes <= allowed {
                 return Some(member);
@@ -145,29 +130,18 @@ impl Member {
         let signature = call(operation, input, output);
         let name = string_literal(operation.name);
         let overload = if in_tree(operation.name) {
-            let path: String = operation
-                .name
-                .split('/')
-                .map(|name| format!("[{}]", string_literal(name)))
-                .collect();
+            let path: String =
+                operation.name.split('/').map(|name| format!("[{}]", string_literal(name))).collect();
             format!("invoke(name: {name}, ...args: Parameters<Env{path}>): ReturnType<Env{path}>;\n")
         } else {
-            format!(
-                "{doc}invoke(name: {name}, {};\n",
-                signature.trim_start_matches('(')
-            )
+            format!("{doc}invoke(name: {name}, {};\n", signature.trim_start_matches('('))
         };
         // Every level of the name adds two lines and an indentation to all lines within.
         let levels = operation.name.split('/').count() + 1;
         let lines = doc.lines().count() + signature.lines().count() + 2 * levels;
         let tree = doc.len() + signature.len() + 2 * (operation.name.len() + 8 * levels) + lines * 2 * levels;
         let bytes = tree + overload.len() + 2 * overload.lines().count() + defined;
-        Self {
-            doc,
-            signature,
-            overload,
-            bytes,
-        }
+        Self { doc, signature, overload, bytes }
     }
 }
 
@@ -178,32 +152,18 @@ fn types<'a>(operation: &Declared<'a>, names: &mut Names<'a>) -> Option<(String,
     let mut next = names.count();
     let mut left = OPERATION_BYTES_MAX;
     let mut write = |names: &mut Names<'a>, root: &'a Value, schema: &'a Value| {
-        let root_name = if std::ptr::eq(root, operation.output) {
-            &output_name
-        } else {
-            &input_name
-        };
-        let references = References::Named {
-            names,
-            prefix: &prefix,
-        };
+        let root_name = if std::ptr::eq(root, operation.output) { &output_name } else { &input_name };
+        let references = References::Named { names, prefix: &prefix };
         let text = Types::new(root, root_name, references, left).write(schema)?;
         left = left.checked_sub(text.len())?;
         Some(text)
     };
     let input = write(names, operation.input, operation.input)?;
     let output = write(names, operation.output, operation.output)?;
-    while let Some((schema, root)) = names
-        .get(next)
-        .map(|definition| (definition.schema, definition.root))
-    {
+    while let Some((schema, root)) = names.get(next).map(|definition| (definition.schema, definition.root)) {
         let text = write(names, root, schema)?;
         if let Some(definition) = names.get(next) {
-            let text = if text == definition.name {
-                "unknown"
-            } else {
-                text.as_str()
-            };
+            let text = if text == definition.name { "unknown" } else { text.as_str() };
             definition.text = format!("\n{}type {} = {text};\n", doc(&notes(schema)), definition.name);
         }
         next += 1;
@@ -213,11 +173,7 @@ fn types<'a>(operation: &Declared<'a>, names: &mut Names<'a>) -> Option<(String,
 
 /// `(input: …): Promise<…>`
 fn call(operation: &Declared<'_>, input: &str, output: &str) -> String {
-    let optional = if accepts_no_input(operation.input) {
-        "?"
-    } else {
-        ""
-    };
+    let optional = if accepts_no_input(operation.input) { "?" } else { "" };
     format!("(input{optional}: {input}): Promise<{output}>")
 }
 
@@ -226,12 +182,7 @@ fn paragraphs(operation: &Declared<'_>) -> Vec<String> {
         let description = description.replace(['\n', '\r'], " ");
         format!("@throws {} {description}", code.replace(['\n', '\r'], " "))
     });
-    operation
-        .description
-        .map(str::to_owned)
-        .into_iter()
-        .chain(errors.take(ERRORS_MAX))
-        .collect()
+    operation.description.map(str::to_owned).into_iter().chain(errors.take(ERRORS_MAX)).collect()
 }
 
 /// Whether the operation is a member of `env`; `env.invoke` is taken.

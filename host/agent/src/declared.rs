@@ -8,12 +8,7 @@ use crate::declarations::{Declared, declarations};
 pub(crate) fn of_specs(specs: &[&OperationSpec]) -> String {
     let errors: Vec<Vec<(String, String)>> = specs
         .iter()
-        .map(|spec| {
-            spec.errors()
-                .iter()
-                .map(|e| (e.code.clone(), e.description.clone()))
-                .collect()
-        })
+        .map(|spec| spec.errors().iter().map(|e| (e.code.clone(), e.description.clone())).collect())
         .collect();
     let declared: Vec<Declared<'_>> = specs
         .iter()

@@ -85,14 +85,7 @@ impl Sessions {
     /// # Errors
     /// [`SessionsError::DuplicateProfile`].
     pub fn new(config: SessionsConfig) -> Result<Self, SessionsError> {
-        let SessionsConfig {
-            profiles,
-            per_identity_max,
-            total_max,
-            sandbox,
-            log,
-            clock,
-        } = config;
+        let SessionsConfig { profiles, per_identity_max, total_max, sandbox, log, clock } = config;
         let mut names = BTreeSet::new();
         for profile in &profiles {
             if !names.insert(profile.name.clone()) {
@@ -101,13 +94,7 @@ impl Sessions {
         }
         let profiles = profiles.into_iter().map(Arc::new).collect();
         let store = SessionStore::new(per_identity_max, total_max);
-        Ok(Self(Arc::new(Inner {
-            profiles,
-            store,
-            sandbox,
-            journal: Journal::new(log),
-            clock,
-        })))
+        Ok(Self(Arc::new(Inner { profiles, store, sandbox, journal: Journal::new(log), clock })))
     }
 
     /// The `session/*` operations.
@@ -131,11 +118,7 @@ impl Sessions {
     /// # Errors
     /// [`SessionsError::UnknownOperation`] with the first name that no operation has.
     pub fn check(&self, curated: &Registry) -> Result<(), SessionsError> {
-        let granted = self
-            .0
-            .profiles
-            .iter()
-            .flat_map(|p| p.env.iter().map(move |name| (p, name)));
+        let granted = self.0.profiles.iter().flat_map(|p| p.env.iter().map(move |name| (p, name)));
         for (profile, operation) in granted {
             if curated.get(operation.as_str()).is_none() {
                 let (profile, operation) = (profile.name.clone(), operation.clone());
@@ -172,11 +155,7 @@ impl Sessions {
         for profile in &self.0.profiles {
             grants = union(grants, &profile.grants);
         }
-        let names = self
-            .0
-            .profiles
-            .iter()
-            .flat_map(|profile| profile.env.iter().cloned());
+        let names = self.0.profiles.iter().flat_map(|profile| profile.env.iter().cloned());
         let reach = Reach::of(names).with_session_operations();
         Ok(Composition::new(Authority::new(label, grants), reach))
     }
@@ -194,12 +173,7 @@ impl Sessions {
             let required = profile.requires.as_ref();
             required.is_none_or(|scope| held.is_some_and(|held| held.has_scope(scope.as_str())))
         };
-        self.0
-            .profiles
-            .iter()
-            .filter(visible)
-            .find(|profile| profile.name == name)
-            .cloned()
+        self.0.profiles.iter().filter(visible).find(|profile| profile.name == name).cloned()
     }
 }
 
@@ -217,16 +191,12 @@ fn union(mut all: Grants, more: &Grants) -> Grants {
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions")
-            .field("open", &self.open_count())
-            .finish_non_exhaustive()
+        f.debug_struct("Sessions").field("open", &self.open_count()).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for SessionsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionsConfig")
-            .field("profiles", &self.profiles)
-            .finish_non_exhaustive()
+        f.debug_struct("SessionsConfig").field("profiles", &self.profiles).finish_non_exhaustive()
     }
 }

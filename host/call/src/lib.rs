@@ -61,7 +61,7 @@ pub use layers::{LayerKind, SessionLayer};
 pub use limits::Limits;
 pub use link::{CallOptions, Link};
 pub use name::{InvalidOpName, OpName};
-pub use reach::{Composition, Reach};
+pub use reach::{Attenuated, Composition, Reach};
 pub use registry::{ImportedFrom, Provenance, Registration, RegistrationError, Registry, RegistryBuilder};
 pub use schema::{Schema, SchemaError, Violation};
 pub use scope::{CallScope, SessionContext};

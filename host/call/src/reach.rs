@@ -20,6 +20,26 @@ pub struct Composition {
     reach: Reach,
 }
 
+/// A composition that was narrowed from another: the only kind an operation of a session can have.
+#[derive(Debug, Clone)]
+pub struct Attenuated(Composition);
+
+impl Attenuated {
+    /// The composition.
+    #[must_use]
+    pub fn into_composition(self) -> Composition {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Attenuated {
+    type Target = Composition;
+
+    fn deref(&self) -> &Composition {
+        &self.0
+    }
+}
+
 impl Reach {
     /// Exactly these operations.
     pub fn of(names: impl IntoIterator<Item = OpName>) -> Self {
@@ -75,10 +95,10 @@ impl Composition {
 
     /// The intersection of this composition with what is wanted, under another label.
     #[must_use]
-    pub fn attenuate(&self, label: IdentityId, grants: &Grants, wanted: &Reach) -> Self {
-        Self {
+    pub fn attenuate(&self, label: IdentityId, grants: &Grants, wanted: &Reach) -> Attenuated {
+        Attenuated(Self {
             authority: self.authority.as_ref().map(|authority| authority.attenuate(label, grants)),
             reach: self.reach.narrow(wanted),
-        }
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alknet_core::Capabilities;
 
-use crate::{Composition, Handler, OpName, OperationKind, OperationSpec};
+use crate::{Attenuated, Composition, Handler, OpName, OperationKind, OperationSpec};
 
 /// Where an operation came from; decides whether it may compose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,14 +119,14 @@ impl Registration {
     pub fn session(
         spec: OperationSpec,
         handler: impl Handler,
-        composition: Composition,
+        composition: Attenuated,
         digest: Arc<str>,
     ) -> Result<Self, RegistrationError> {
         if !spec.name().is_session() {
             return Err(RegistrationError::Namespace(spec.name().clone()));
         }
         let base = Self::new(spec.internal(), Box::new(handler), Provenance::Session);
-        Ok(Self { composition, digest: Some(digest), ..base })
+        Ok(Self { composition: composition.into_composition(), digest: Some(digest), ..base })
     }
 
     /// Gives the operation credentials of its own.

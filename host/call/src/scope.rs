@@ -167,7 +167,9 @@ impl CallScope {
         let exists = session.layer.get(name.as_str()).is_some();
         // With an empty composition the gate refuses, and records it.
         let composition = match session.composition.authority() {
-            Some(own) if exists => self.composition().attenuate(own.label().clone(), own.grants(), &reach),
+            Some(own) if exists => {
+                self.composition().attenuate(own.label().clone(), own.grants(), &reach).into_composition()
+            }
             Some(_) | None => Composition::default(),
         };
         let mut tree = self.0.tree.clone();

@@ -25,7 +25,5 @@ async fn provenance(
     let sight = Sight::of(scope)?;
     let found = questions.ask(move |log| log.provenance(&selector)).await?;
     let visible = |found: &Provenance| sight.covers(found.who.as_deref());
-    found
-        .filter(visible)
-        .ok_or_else(|| CallError::not_found("no session operation is behind this"))
+    found.filter(visible).ok_or_else(|| CallError::not_found("no session operation is behind this"))
 }

@@ -40,18 +40,11 @@ pub(super) fn registration(questions: &Questions) -> Result<Registration, SpecEr
 }
 
 async fn query(questions: &Questions, input: Input, scope: &CallScope) -> Result<Matches, CallError> {
-    let Input {
-        mut filter,
-        after,
-        limit,
-        order,
-    } = input;
+    let Input { mut filter, after, limit, order } = input;
     if let Sight::Own(identity) = Sight::of(scope)? {
         let own = identity.id().as_str();
         if filter.caller.as_deref().is_some_and(|caller| caller != own) {
-            return Err(CallError::forbidden(
-                "other callers' records take the scope audit:read",
-            ));
+            return Err(CallError::forbidden("other callers' records take the scope audit:read"));
         }
         filter.caller = Some(own.to_owned());
     }

@@ -29,7 +29,5 @@ async fn trace(questions: &Questions, input: Input, scope: &CallScope) -> Result
     let sight = Sight::of(scope)?;
     let found = questions.ask(move |log| log.trace(&input.call)).await?;
     let visible = |trace: &Trace| sight.covers(trace.entries.first().and_then(caller));
-    found
-        .filter(visible)
-        .ok_or_else(|| CallError::not_found("no such call"))
+    found.filter(visible).ok_or_else(|| CallError::not_found("no such call"))
 }

@@ -14,10 +14,7 @@ mod testing;
 use alknet_core::Scope;
 
 /// The scope that one of our own constants names.
-#[expect(
-    clippy::expect_used,
-    reason = "only called with constants, all of which the tests parse"
-)]
+#[expect(clippy::expect_used, reason = "only called with constants, all of which the tests parse")]
 fn scope(name: &'static str) -> Scope {
     Scope::parse(name).expect("a scope of this crate parses")
 }

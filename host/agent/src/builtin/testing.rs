@@ -16,12 +16,7 @@ impl Host {
 
     pub(crate) fn with_clock(operations: Vec<Registration>, clock: Arc<dyn Clock>) -> Self {
         let registry = Registry::builder().register_all(operations).unwrap().build();
-        Self(Dispatcher::new(
-            registry,
-            Arc::new(NoAudit),
-            Limits::default(),
-            clock,
-        ))
+        Self(Dispatcher::new(registry, Arc::new(NoAudit), Limits::default(), clock))
     }
 
     pub(crate) async fn anonymous(&self, name: &str, input: Value) -> Result<Value, CallError> {
@@ -41,21 +36,12 @@ pub(crate) fn identity(id: &str, scopes: &[&str]) -> Identity {
 
 /// The code of a failed call; `OK` for one that did not fail.
 pub(crate) fn code(result: &Result<Value, CallError>) -> &str {
-    result
-        .as_ref()
-        .map_or_else(|error| error.code().as_str(), |_| "OK")
+    result.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK")
 }
 
 #[test]
 fn every_scope_parses() {
-    for name in [
-        super::fs::SCOPES,
-        super::http::SCOPES,
-        super::kv::SCOPES,
-        super::time::SCOPES,
-    ]
-    .concat()
-    {
+    for name in [super::fs::SCOPES, super::http::SCOPES, super::kv::SCOPES, super::time::SCOPES].concat() {
         assert_eq!(super::scope(name).as_str(), name);
     }
 }

@@ -32,20 +32,14 @@ struct Output {
 pub(crate) fn registration() -> Result<Registration, SpecError> {
     let spec = OperationSpec::query::<Input, Output>("time/now")?
         .describe("Tells the host's wall-clock time, in UTC. Takes an empty object.");
-    Ok(Registration::local(
-        spec,
-        typed_handler(|_: Input, scope: CallScope| async move { now(&scope) }),
-    ))
+    Ok(Registration::local(spec, typed_handler(|_: Input, scope: CallScope| async move { now(&scope) })))
 }
 
 fn now(scope: &CallScope) -> Result<Output, CallError> {
     let unix_ms = scope.clock().unix_micros() / 1000;
     let out_of_range = || CallError::internal("the host's clock shows no valid time");
     let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000);
-    let rfc3339 = instant
-        .map_err(|_| out_of_range())?
-        .format(&Rfc3339)
-        .map_err(|_| out_of_range())?;
+    let rfc3339 = instant.map_err(|_| out_of_range())?.format(&Rfc3339).map_err(|_| out_of_range())?;
     Ok(Output { unix_ms, rfc3339 })
 }
 

@@ -27,28 +27,18 @@ pub(super) fn string_literal(value: &str) -> String {
 
 /// `name` as the name of a property or method.
 pub(super) fn property(name: &str) -> String {
-    if is_plain(name) {
-        name.to_owned()
-    } else {
-        string_literal(name)
-    }
+    if is_plain(name) { name.to_owned() } else { string_literal(name) }
 }
 
 /// `.name` or `["name"]`.
 pub(super) fn access(name: &str) -> String {
-    if is_plain(name) {
-        format!(".{name}")
-    } else {
-        format!("[{}]", string_literal(name))
-    }
+    if is_plain(name) { format!(".{name}") } else { format!("[{}]", string_literal(name)) }
 }
 
 /// Whether `name` may stand as a member's name without quotes, and means nothing else there.
 fn is_plain(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$');
-    let goes_on = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+    let goes_on = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
     starts && goes_on && !matches!(name, "__proto__" | "constructor" | "new")
 }
 
@@ -76,13 +66,7 @@ fn lines(text: &str) -> Vec<String> {
     let blank = |c: char| if is_hidden(c) { ' ' } else { c };
     format!("{shortened}{more}")
         .split(['\n', '\r', '\u{2028}', '\u{2029}'])
-        .map(|line| {
-            line.chars()
-                .map(blank)
-                .collect::<String>()
-                .trim()
-                .replace("*/", "* /")
-        })
+        .map(|line| line.chars().map(blank).collect::<String>().trim().replace("*/", "* /"))
         .filter(|line| !line.is_empty())
         .collect()
 }

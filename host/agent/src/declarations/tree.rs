@@ -46,10 +46,7 @@ impl Tree {
                     let call = operation
                         .as_ref()
                         .map_or(String::new(), |(doc, signature)| format!("{doc}{signature};\n"));
-                    out.push_str(&format!(
-                        "{name}: {{\n{}}};\n",
-                        indented(&(call + &node.group.render()))
-                    ));
+                    out.push_str(&format!("{name}: {{\n{}}};\n", indented(&(call + &node.group.render()))));
                 }
             }
         }

@@ -62,13 +62,7 @@ impl<'n, 'a> Types<'n, 'a> {
         references: References<'n, 'a>,
         bytes_max: usize,
     ) -> Self {
-        Self {
-            root,
-            root_name,
-            references,
-            named: BTreeMap::new(),
-            left: bytes_max,
-        }
+        Self { root, root_name, references, named: BTreeMap::new(), left: bytes_max }
     }
 
     /// The type of `schema`, which is the document or a part of it; `None` if it would be too long.
@@ -100,25 +94,14 @@ impl<'n, 'a> Types<'n, 'a> {
         }
         let mut parts = Vec::new();
         if let Some(reference) = schema.get("$ref") {
-            parts.push(
-                reference
-                    .as_str()
-                    .map_or(Type::unit("unknown"), |to| self.reference(to, depth)),
-            );
+            parts.push(reference.as_str().map_or(Type::unit("unknown"), |to| self.reference(to, depth)));
         }
         for choice in ["oneOf", "anyOf"] {
             if let Some(choices) = schema.get(choice).and_then(Value::as_array) {
-                parts.push(union(
-                    choices.iter().map(|choice| self.schema(choice, depth)).collect(),
-                ));
+                parts.push(union(choices.iter().map(|choice| self.schema(choice, depth)).collect()));
             }
         }
-        for all in schema
-            .get("allOf")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for all in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             parts.push(self.schema(all, depth));
         }
         if parts.is_empty() || STRUCTURE.iter().any(|keyword| schema.contains_key(*keyword)) {
@@ -133,24 +116,13 @@ impl<'n, 'a> Types<'n, 'a> {
         let types: Vec<&str> = match schema.get("type") {
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
-            _ if has(&[
-                "properties",
-                "required",
-                "additionalProperties",
-                "patternProperties",
-            ]) =>
-            {
+            _ if has(&["properties", "required", "additionalProperties", "patternProperties"]) => {
                 vec!["object"]
             }
             _ if has(&["items", "prefixItems"]) => vec!["array"],
             _ => return Type::unit("unknown"),
         };
-        union(
-            types
-                .into_iter()
-                .map(|name| self.of_type(name, schema, depth))
-                .collect(),
-        )
+        union(types.into_iter().map(|name| self.of_type(name, schema, depth)).collect())
     }
 
     fn of_type(&mut self, name: &str, schema: &'a Map<String, Value>, depth: usize) -> Type {
@@ -170,21 +142,13 @@ impl<'n, 'a> Types<'n, 'a> {
         let Some(first) = schema.get("prefixItems").and_then(Value::as_array) else {
             return Type::unit(format!("{}[]", rest.unwrap_or(Type::unit("unknown")).tight()));
         };
-        let count = |keyword: &str| {
-            schema
-                .get(keyword)
-                .and_then(Value::as_u64)
-                .and_then(|n| usize::try_from(n).ok())
-        };
+        let count =
+            |keyword: &str| schema.get(keyword).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         let required = count("minItems").unwrap_or(0);
         let mut items = Vec::new();
         for (at, item) in first.iter().enumerate() {
             let item = self.schema(item, depth);
-            items.push(if at < required {
-                item.text
-            } else {
-                format!("{}?", item.tight())
-            });
+            items.push(if at < required { item.text } else { format!("{}?", item.tight()) });
         }
         let full = count("maxItems").is_some_and(|most| most <= first.len());
         match rest {
@@ -210,17 +174,9 @@ impl<'n, 'a> Types<'n, 'a> {
             if self.left == 0 {
                 break;
             }
-            let mark = if required.contains(&name.as_str()) {
-                ""
-            } else {
-                "?"
-            };
+            let mark = if required.contains(&name.as_str()) { "" } else { "?" };
             let written = self.schema(property_schema, depth);
-            members.push(self.member(
-                property_schema,
-                &format!("{}{mark}", property(name)),
-                &written.text,
-            ));
+            members.push(self.member(property_schema, &format!("{}{mark}", property(name)), &written.text));
         }
         let known = properties.unwrap_or(&empty);
         for name in required.iter().filter(|name| !known.contains_key(**name)) {
@@ -243,12 +199,7 @@ impl<'n, 'a> Types<'n, 'a> {
     /// Type of the properties a schema allows without naming them, if it says so.
     fn others(&mut self, schema: &'a Map<String, Value>, depth: usize) -> Option<Type> {
         let mut others = Vec::new();
-        for (_, pattern) in schema
-            .get("patternProperties")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
+        for (_, pattern) in schema.get("patternProperties").and_then(Value::as_object).into_iter().flatten() {
             others.push(self.schema(pattern, depth));
         }
         match schema.get("additionalProperties") {
@@ -272,11 +223,7 @@ impl<'n, 'a> Types<'n, 'a> {
         if values.len() <= LITERALS_MAX {
             return union(values.iter().map(|value| self.literal(value)).collect());
         }
-        Type::unit(if values.iter().all(Value::is_string) {
-            "string"
-        } else {
-            "unknown"
-        })
+        Type::unit(if values.iter().all(Value::is_string) { "string" } else { "unknown" })
     }
 
     fn literal(&mut self, value: &Value) -> Type {
@@ -303,11 +250,7 @@ impl<'n, 'a> Types<'n, 'a> {
                 let (root, root_name) = (self.root, self.root_name);
                 let name = self.named.entry(to).or_insert_with(|| {
                     let last = to.rsplit('/').next().unwrap_or(to);
-                    let base = if to == "#" {
-                        root_name.to_owned()
-                    } else {
-                        type_name(last)
-                    };
+                    let base = if to == "#" { root_name.to_owned() } else { type_name(last) };
                     names.name(&base, prefix, schema, root)
                 });
                 let name = name.clone();
@@ -331,10 +274,7 @@ impl<'n, 'a> Types<'n, 'a> {
 
 impl Type {
     fn unit(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            binds: Binds::Tightly,
-        }
+        Self { text: text.into(), binds: Binds::Tightly }
     }
 
     /// The text, in parentheses unless it is one unit.
@@ -382,18 +322,9 @@ fn joined(types: Vec<Type>, by: &str, binds: Binds, none: &str) -> Type {
         _ => {
             let parts: Vec<String> = types
                 .iter()
-                .map(|each| {
-                    if each.binds == Binds::Union {
-                        each.tight()
-                    } else {
-                        each.text.clone()
-                    }
-                })
+                .map(|each| if each.binds == Binds::Union { each.tight() } else { each.text.clone() })
                 .collect();
-            Type {
-                text: parts.join(by),
-                binds,
-            }
+            Type { text: parts.join(by), binds }
         }
     }
 }
@@ -405,10 +336,7 @@ fn braces(members: &[String]) -> String {
         0 => "{}".into(),
         1..=LINE_BYTES_MAX if !line.contains('\n') => format!("{{ {line} }}"),
         _ => {
-            let lines: String = members
-                .iter()
-                .map(|member| indented(&format!("{member};")))
-                .collect();
+            let lines: String = members.iter().map(|member| indented(&format!("{member};"))).collect();
             format!("{{\n{lines}}}")
         }
     }
@@ -416,12 +344,8 @@ fn braces(members: &[String]) -> String {
 
 /// What a schema's annotations say, for a reader.
 pub(super) fn notes(schema: &Value) -> Vec<String> {
-    let mut notes: Vec<String> = schema
-        .get("description")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-        .into_iter()
-        .collect();
+    let mut notes: Vec<String> =
+        schema.get("description").and_then(Value::as_str).map(str::to_owned).into_iter().collect();
     if let Some(format) = schema.get("format").and_then(Value::as_str) {
         notes.push(format!("@format {format}"));
     }
@@ -445,22 +369,14 @@ pub(super) fn accepts_no_input(schema: &Value) -> bool {
         Some(Value::Array(names)) => names.iter().any(|name| name == "object"),
         Some(_) => false,
     };
-    let requires = members
-        .get("required")
-        .and_then(Value::as_array)
-        .is_some_and(|required| !required.is_empty());
+    let requires =
+        members.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty());
     object && !requires && !CONDITIONS.iter().any(|keyword| members.contains_key(*keyword))
 }
 
 /// Keywords that say something about the shape of a value.
-const STRUCTURE: &[&str] = &[
-    "properties",
-    "required",
-    "additionalProperties",
-    "patternProperties",
-    "items",
-    "prefixItems",
-];
+const STRUCTURE: &[&str] =
+    &["properties", "required", "additionalProperties", "patternProperties", "items", "prefixItems"];
 
 /// Keywords that could rule `{}` out.
 const CONDITIONS: &[&str] = &[

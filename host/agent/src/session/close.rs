@@ -36,8 +36,5 @@ async fn close(sessions: &Sessions, input: &Input, scope: &CallScope) -> Result<
     let session = sessions.0.store.find(scope, &input.session)?;
     sessions.0.journal.closed(&session, scope).await?;
     sessions.0.store.remove(&session.id);
-    Ok(Output {
-        closed: session.id.to_string(),
-        operations: session.layer().iter().len(),
-    })
+    Ok(Output { closed: session.id.to_string(), operations: session.layer().iter().len() })
 }

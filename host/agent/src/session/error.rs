@@ -12,10 +12,7 @@ pub(crate) const LIMIT_EXCEEDED: &str = "LIMIT_EXCEEDED";
 
 /// Declares LIMIT_EXCEEDED.
 pub(super) fn raises_limit(spec: OperationSpec) -> Result<OperationSpec, SpecError> {
-    spec.raises(
-        LIMIT_EXCEEDED,
-        "A limit of the session was reached: {limit, max}.",
-    )
+    spec.raises(LIMIT_EXCEEDED, "A limit of the session was reached: {limit, max}.")
 }
 
 /// Declares what goes wrong while a source becomes an operation.
@@ -25,10 +22,7 @@ pub(super) fn raises_source(spec: OperationSpec) -> Result<OperationSpec, SpecEr
             SOURCE_REJECTED,
             "The source does not compile or load: {diagnostics: [{message, line, column, snippet?}]}.",
         )?
-        .raises(
-            ENV_DENIED,
-            "Operations outside of what the session may call: {operations: [name]}.",
-        )
+        .raises(ENV_DENIED, "Operations outside of what the session may call: {operations: [name]}.")
 }
 
 /// The session does not exist, has ended, or is somebody else's: the same to everybody but its owner.
@@ -41,11 +35,7 @@ pub(super) fn limit_exceeded(limit: &str, max: u64, message: String) -> CallErro
 }
 
 pub(super) fn sandbox_limit(limit: &Limit) -> CallError {
-    limit_exceeded(
-        limit.name(),
-        limit.max(),
-        format!("limit {} reached: {limit}", limit.name()),
-    )
+    limit_exceeded(limit.name(), limit.max(), format!("limit {} reached: {limit}", limit.name()))
 }
 
 pub(super) fn env_denied<'a>(names: impl Iterator<Item = &'a OpName>) -> CallError {

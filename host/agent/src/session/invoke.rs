@@ -35,17 +35,11 @@ pub(super) fn registration(sessions: &Sessions) -> Result<Registration, SpecErro
 }
 
 async fn invoke(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Value, CallError> {
-    let Input {
-        session,
-        operation,
-        input,
-    } = input;
+    let Input { session, operation, input } = input;
     let session = sessions.0.store.find(scope, &session)?;
     let _call = session.enter()?;
     let name = full_name(&operation)?;
-    scope
-        .invoke_in_session(&session.context(session.layer()), &name, input)
-        .await
+    scope.invoke_in_session(&session.context(session.layer()), &name, input).await
 }
 
 /// `name` or `session/name` as the full name.

@@ -65,12 +65,7 @@ impl Journal {
             Ended::Expired => CloseReason::Expired,
             Ended::HostStopped => CloseReason::HostStopped,
         };
-        let closed = SessionClosed {
-            session: session.id.to_string(),
-            reason,
-            caller: None,
-            call: None,
-        };
+        let closed = SessionClosed { session: session.id.to_string(), reason, caller: None, call: None };
         if self.0.append(&Event::SessionClosed(closed)).is_err() {
             tracing::error!("the end of a session could not be recorded");
         }
@@ -78,12 +73,7 @@ impl Journal {
 
     /// Keeps the source and records the registration.
     pub(super) async fn registered(&self, registered: Registered<'_>) -> Result<(), CallError> {
-        let Registered {
-            session,
-            registration,
-            scope,
-            ..
-        } = registered;
+        let Registered { session, registration, scope, .. } = registered;
         let source = self.store_source(registered.source).await?;
         let spec = serde_json_canonicalizer::to_vec(&registration.spec().to_json())
             .map_err(|_| CallError::internal("the specification is not canonical JSON"))?;
@@ -100,10 +90,7 @@ impl Journal {
             limits: call_limits(&session.profile.limits.call),
             guest: registered.guest.parse().ok(),
             compiler: Some(alknet_sandbox::COMPILER.to_owned()),
-            examples: Examples {
-                count: count(registered.examples),
-                passed: count(registered.examples),
-            },
+            examples: Examples { count: count(registered.examples), passed: count(registered.examples) },
             replaces: registered.replaced.map(u64::from),
             caller: Some(session.owner.to_string()),
             call: Some(scope.id().to_string()),
@@ -148,12 +135,10 @@ fn env(composition: &Composition) -> Vec<String> {
 }
 
 fn authority(composition: &Composition) -> Authority {
-    composition
-        .authority()
-        .map_or_else(Authority::default, |authority| Authority {
-            label: authority.label().to_string(),
-            scopes: authority.grants().scopes().map(ToString::to_string).collect(),
-        })
+    composition.authority().map_or_else(Authority::default, |authority| Authority {
+        label: authority.label().to_string(),
+        scopes: authority.grants().scopes().map(ToString::to_string).collect(),
+    })
 }
 
 fn session_limits(limits: &SessionLimits) -> BTreeMap<String, u64> {
@@ -176,10 +161,7 @@ fn call_limits(limits: &Limits) -> BTreeMap<String, u64> {
         ("host_calls", limits.host_calls_max.into()),
         ("host_calls_in_flight", limits.host_calls_in_flight_max.into()),
     ];
-    named
-        .into_iter()
-        .map(|(name, max)| (name.to_owned(), max))
-        .collect()
+    named.into_iter().map(|(name, max)| (name.to_owned(), max)).collect()
 }
 
 fn millis(time: Duration) -> u64 {

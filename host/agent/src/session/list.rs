@@ -72,9 +72,7 @@ fn list(sessions: &Sessions, input: &Input, scope: &CallScope) -> Result<Output,
             sessions.0.store.owned_by(&owner, scope.clock().unix_micros())
         }
     };
-    Ok(Output {
-        sessions: found.iter().map(|session| view(session)).collect(),
-    })
+    Ok(Output { sessions: found.iter().map(|session| view(session)).collect() })
 }
 
 fn view(session: &Session) -> SessionView {
@@ -87,12 +85,7 @@ fn view(session: &Session) -> SessionView {
             version: session.version(spec.name()),
             digest: registration.digest().map(ToString::to_string).unwrap_or_default(),
             description: spec.description().unwrap_or_default().to_owned(),
-            env: registration
-                .composition()
-                .reach()
-                .names()
-                .map(ToString::to_string)
-                .collect(),
+            env: registration.composition().reach().names().map(ToString::to_string).collect(),
             declarations: declared::of_specs(&[spec]),
         }
     });
@@ -102,12 +95,7 @@ fn view(session: &Session) -> SessionView {
         profile: session.profile.name.clone(),
         opened_at: session.opened_at / 1_000_000,
         expires_at: session.expires_at / 1_000_000,
-        env: session
-            .composition
-            .reach()
-            .names()
-            .map(ToString::to_string)
-            .collect(),
+        env: session.composition.reach().names().map(ToString::to_string).collect(),
         operations: operations.collect(),
     }
 }

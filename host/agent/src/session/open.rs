@@ -99,28 +99,17 @@ async fn open(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Ou
     sessions.sweep();
     let owner = owner(scope).ok_or_else(no_session)?;
     let name = input.profile.as_deref().unwrap_or("default");
-    let profile = sessions
-        .profile(name, scope)
-        .ok_or_else(|| CallError::not_found("there is no such profile"))?;
+    let profile =
+        sessions.profile(name, scope).ok_or_else(|| CallError::not_found("there is no such profile"))?;
     sessions.0.store.has_room(&owner)?;
     let id = fresh_id()?;
     let wanted = wanted(&profile, input.env);
     let label = authority_label(&id)?;
-    let composition = scope.composition().attenuate(label, &profile.grants, &wanted);
-    let ttl = input
-        .ttl_seconds
-        .map_or(profile.limits.ttl_default, Duration::from_secs);
+    let composition = scope.composition().attenuate(label, &profile.grants, &wanted).into_composition();
+    let ttl = input.ttl_seconds.map_or(profile.limits.ttl_default, Duration::from_secs);
     let ttl = ttl.min(profile.limits.ttl_max);
     let now = scope.clock().unix_micros();
-    let opening = Opening {
-        owner,
-        label: input.label,
-        profile,
-        composition,
-        id,
-        now,
-        ttl,
-    };
+    let opening = Opening { owner, label: input.label, profile, composition, id, now, ttl };
     let session = sessions.0.store.open(opening);
     if let Err(unrecorded) = sessions.0.journal.opened(&session, scope).await {
         sessions.0.store.remove(&session.id);
@@ -146,11 +135,7 @@ fn authority_label(id: &str) -> Result<IdentityId, CallError> {
 fn wanted(profile: &Profile, env: Option<Vec<String>>) -> Reach {
     let allowed = |name: &OpName| profile.env.contains(name);
     let names: BTreeSet<OpName> = match env {
-        Some(names) => names
-            .iter()
-            .filter_map(|name| OpName::parse(name).ok())
-            .filter(allowed)
-            .collect(),
+        Some(names) => names.iter().filter_map(|name| OpName::parse(name).ok()).filter(allowed).collect(),
         None => profile.env.clone(),
     };
     Reach::of(names).with_session_operations()
@@ -180,9 +165,7 @@ fn describe(session: &Session, scope: &CallScope) -> Output {
 fn authority_view(session: &Session) -> AuthorityView {
     let authority = session.composition.authority();
     AuthorityView {
-        label: authority
-            .map(|authority| authority.label().to_string())
-            .unwrap_or_default(),
+        label: authority.map(|authority| authority.label().to_string()).unwrap_or_default(),
         scopes: authority.map_or_else(Vec::new, |authority| {
             authority.grants().scopes().map(ToString::to_string).collect()
         }),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alknet_call::{
-    CallError, CallScope, Composition, ErrorCode, ErrorSpec, OpName, OperationKind, OperationSpec, Reach,
-    Registration, Schema, SessionLayer, SpecError, typed_handler,
+    Attenuated, CallError, CallScope, Composition, ErrorCode, ErrorSpec, OpName, OperationKind,
+    OperationSpec, Reach, Registration, Schema, SessionLayer, SpecError, typed_handler,
 };
 use alknet_sandbox::{Language, Source, Tool};
 use schemars::JsonSchema;
@@ -122,14 +122,8 @@ pub(super) fn registration(sessions: &Sessions) -> Result<Registration, SpecErro
         "Makes an operation of a source you wrote: compiles it, runs the examples, then it is callable.",
     );
     let spec = raises_source(Sessions::guarded(spec)?)?
-        .raises(
-            SCHEMA_REJECTED,
-            "A schema does not compile: {schema, pointer, reason}.",
-        )?
-        .raises(
-            EXAMPLE_FAILED,
-            "An example gave something else: {index, expected, actual}.",
-        )?;
+        .raises(SCHEMA_REJECTED, "A schema does not compile: {schema, pointer, reason}.")?
+        .raises(EXAMPLE_FAILED, "An example gave something else: {index, expected, actual}.")?;
     let composition = sessions.composition()?;
     let sessions = sessions.clone();
     let handler = typed_handler(move |input: Input, scope: CallScope| {
@@ -153,10 +147,8 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
     let registration = Registration::session(spec, handler, composition, Arc::clone(&digest))
         .map_err(|_| CallError::invalid_input("the name is no name for an operation"))?;
     let registration = Arc::new(registration);
-    let layer = session
-        .layer()
-        .with(Arc::clone(&registration), scope.curated())
-        .map_err(|_| exists(&name))?;
+    let layer =
+        session.layer().with(Arc::clone(&registration), scope.curated()).map_err(|_| exists(&name))?;
     let examples_passed = try_examples(&session, &layer, &name, input.examples, scope).await?;
 
     let replaced = session.version(&name);
@@ -185,9 +177,7 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
 }
 
 fn checked_name(session: &Session, input: &Input, scope: &CallScope) -> Result<OpName, CallError> {
-    let name = OpName::in_session(&input.name)
-        .ok()
-        .filter(|_| !input.name.starts_with('_'));
+    let name = OpName::in_session(&input.name).ok().filter(|_| !input.name.starts_with('_'));
     let name = name.ok_or_else(|| {
         CallError::invalid_input("a name is letters, digits, `.`, `_` and `-`, not beginning with `_`")
     })?;
@@ -235,12 +225,7 @@ fn spec(session: &Session, name: &OpName, input: &Input) -> Result<OperationSpec
         };
         let (code, description) = (error.code.clone(), error.description.clone());
         spec = spec
-            .raises_with(ErrorSpec {
-                code,
-                description,
-                details,
-                http_status: None,
-            })
+            .raises_with(ErrorSpec { code, description, details, http_status: None })
             .map_err(|error| CallError::invalid_input(format!("error_schemas: {error}")))?;
     }
     if spec.declared(LIMIT_EXCEEDED).is_some() {
@@ -254,7 +239,7 @@ pub(super) fn composition(
     session: &Session,
     name: &OpName,
     env: Option<&[String]>,
-) -> Result<Composition, CallError> {
+) -> Result<Attenuated, CallError> {
     let own = &session.composition;
     let wanted: Vec<OpName> = match env {
         None => own.reach().names().cloned().collect(),
@@ -265,8 +250,9 @@ pub(super) fn composition(
         }
     };
     let layer = session.layer();
-    let allowed =
-        |wanted: &&OpName| own.reach().allows(wanted.as_str()) || *wanted == name || layer.get(wanted.as_str()).is_some();
+    let allowed = |wanted: &&OpName| {
+        own.reach().allows(wanted.as_str()) || *wanted == name || layer.get(wanted.as_str()).is_some()
+    };
     let denied: Vec<&OpName> = wanted.iter().filter(|name| !allowed(name)).collect();
     if !denied.is_empty() {
         return Err(env_denied(denied.into_iter()));
@@ -288,18 +274,9 @@ async fn compile(
         Language::JavaScript => "js",
     };
     let file = format!("{}.{extension}", input.name);
-    let source = Source {
-        language,
-        file: &file,
-        text: &input.source,
-    };
+    let source = Source { language, file: &file, text: &input.source };
     let env: Vec<String> = composition.reach().names().map(ToString::to_string).collect();
-    sessions
-        .0
-        .sandbox
-        .register(source, &env, &session.profile.limits.call)
-        .await
-        .map_err(rejected)
+    sessions.0.sandbox.register(source, &env, &session.profile.limits.call).await.map_err(rejected)
 }
 
 pub(super) fn check_language(session: &Session, language: Language) -> Result<(), CallError> {
@@ -307,9 +284,7 @@ pub(super) fn check_language(session: &Session, language: Language) -> Result<()
         return Ok(());
     }
     let language = language_name(language);
-    Err(CallError::invalid_input(format!(
-        "the session's profile does not allow {language}"
-    )))
+    Err(CallError::invalid_input(format!("the session's profile does not allow {language}")))
 }
 
 async fn try_examples(
@@ -322,11 +297,7 @@ async fn try_examples(
     let max = session.profile.limits.examples_max;
     if examples.len() > max {
         let limit = u64::try_from(max).unwrap_or(u64::MAX);
-        return Err(limit_exceeded(
-            "examples",
-            limit,
-            format!("more than {max} examples"),
-        ));
+        return Err(limit_exceeded("examples", limit, format!("more than {max} examples")));
     }
     let context = session.context(Arc::new(layer.clone()));
     let count = examples.len();
@@ -341,11 +312,7 @@ async fn try_examples(
             Err(error) => json!({ "error": error.code().as_str(), "message": error.message() }),
         };
         let expected = output.map_or_else(|| json!({ "error": error }), |output| json!({ "output": output }));
-        let key = if expected.get("output").is_some() {
-            "output"
-        } else {
-            "error"
-        };
+        let key = if expected.get("output").is_some() { "output" } else { "error" };
         if actual.get(key) != expected.get(key) {
             let details = json!({ "index": index, "expected": expected, "actual": actual });
             let message = format!("example {index} gave something else than expected");

@@ -44,7 +44,5 @@ async fn remove(sessions: &Sessions, input: &Input, scope: &CallScope) -> Result
     }
     sessions.0.journal.removed(&session, &name, scope).await?;
     session.replace_layer(layer.without(&name));
-    Ok(Output {
-        removed: name.to_string(),
-    })
+    Ok(Output { removed: name.to_string() })
 }

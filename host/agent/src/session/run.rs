@@ -69,17 +69,8 @@ async fn run(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Out
     check_language(&session, language)?;
     let limits = &session.profile.limits.call;
     let env: Vec<String> = composition.reach().names().map(ToString::to_string).collect();
-    let source = Source {
-        language,
-        file: "script",
-        text: &input.source,
-    };
-    let tool = sessions
-        .0
-        .sandbox
-        .register(source, &env, limits)
-        .await
-        .map_err(rejected)?;
+    let source = Source { language, file: "script", text: &input.source };
+    let tool = sessions.0.sandbox.register(source, &env, limits).await.map_err(rejected)?;
     sessions.0.journal.store_source(input.source.as_bytes()).await?;
 
     let digest: Arc<str> = tool.digest().into();
@@ -93,18 +84,7 @@ async fn run(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Out
         .layer()
         .with(Arc::new(registration), scope.curated())
         .map_err(|_| CallError::internal("bad script name"))?;
-    let output = scope
-        .invoke_in_session(&session.context(Arc::new(layer)), &name, input.input)
-        .await?;
-    let Traced {
-        logs,
-        log_truncated,
-        calls,
-    } = trace.take();
-    Ok(Output {
-        output,
-        logs,
-        log_truncated,
-        calls,
-    })
+    let output = scope.invoke_in_session(&session.context(Arc::new(layer)), &name, input.input).await?;
+    let Traced { logs, log_truncated, calls } = trace.take();
+    Ok(Output { output, logs, log_truncated, calls })
 }

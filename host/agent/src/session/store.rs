@@ -56,15 +56,7 @@ pub(super) struct SessionStore {
 
 impl Session {
     fn new(opening: Opening) -> Self {
-        let Opening {
-            owner,
-            label,
-            profile,
-            composition,
-            id,
-            now,
-            ttl,
-        } = opening;
+        let Opening { owner, label, profile, composition, id, now, ttl } = opening;
         Self {
             id,
             owner,
@@ -91,11 +83,7 @@ impl Session {
 
     /// The session as a composer enters it, with this layer.
     pub(super) fn context(&self, layer: Arc<SessionLayer>) -> SessionContext {
-        SessionContext {
-            id: Arc::clone(&self.id),
-            layer,
-            composition: self.composition.clone(),
-        }
+        SessionContext { id: Arc::clone(&self.id), layer, composition: self.composition.clone() }
     }
 
     pub(super) fn version(&self, name: &OpName) -> u32 {
@@ -125,20 +113,13 @@ impl Session {
 
 impl SessionStore {
     pub(super) fn new(per_owner_max: usize, total_max: usize) -> Self {
-        Self {
-            sessions: Mutex::default(),
-            per_owner_max,
-            total_max,
-        }
+        Self { sessions: Mutex::default(), per_owner_max, total_max }
     }
 
     /// Whether one more session of this owner fits.
     pub(super) fn has_room(&self, owner: &IdentityId) -> Result<(), CallError> {
         let sessions = lock(&self.sessions);
-        let own = sessions
-            .values()
-            .filter(|session| session.owner == *owner)
-            .count();
+        let own = sessions.values().filter(|session| session.owner == *owner).count();
         let (limit, max) = if own >= self.per_owner_max {
             ("sessions_per_identity", self.per_owner_max)
         } else if sessions.len() >= self.total_max {
@@ -147,11 +128,7 @@ impl SessionStore {
             return Ok(());
         };
         let max64 = u64::try_from(max).unwrap_or(u64::MAX);
-        Err(limit_exceeded(
-            limit,
-            max64,
-            format!("there are {max} open sessions already"),
-        ))
+        Err(limit_exceeded(limit, max64, format!("there are {max} open sessions already")))
     }
 
     pub(super) fn open(&self, opening: Opening) -> Arc<Session> {
@@ -174,9 +151,7 @@ impl SessionStore {
 
     pub(super) fn owned_by(&self, owner: &IdentityId, now: u64) -> Vec<Arc<Session>> {
         let sessions = lock(&self.sessions);
-        let own = sessions
-            .values()
-            .filter(|session| session.owner == *owner && !session.is_over(now));
+        let own = sessions.values().filter(|session| session.owner == *owner && !session.is_over(now));
         let mut own: Vec<_> = own.cloned().collect();
         own.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
         own
@@ -189,11 +164,8 @@ impl SessionStore {
     /// Takes out the sessions that are over.
     pub(super) fn sweep(&self, now: u64) -> Vec<Arc<Session>> {
         let mut sessions = lock(&self.sessions);
-        let over: Vec<Arc<str>> = sessions
-            .values()
-            .filter(|s| s.is_over(now))
-            .map(|s| Arc::clone(&s.id))
-            .collect();
+        let over: Vec<Arc<str>> =
+            sessions.values().filter(|s| s.is_over(now)).map(|s| Arc::clone(&s.id)).collect();
         over.iter().filter_map(|id| sessions.remove(id)).collect()
     }
 

@@ -68,21 +68,11 @@ impl ToolHandler {
         let input = input.to_string();
         let mut limits = self.limits.clone();
         if let Some(deadline) = scope.deadline() {
-            limits.wall = limits
-                .wall
-                .min(deadline.saturating_duration_since(Instant::now()));
+            limits.wall = limits.wall.min(deadline.saturating_duration_since(Instant::now()));
         }
-        let env = Env {
-            scope: &scope,
-            trace: self.trace.as_deref(),
-        };
+        let env = Env { scope: &scope, trace: self.trace.as_deref() };
         let report = self.tool.call(&input, &env, &limits).await;
-        let CallReport {
-            result,
-            logs,
-            log_truncated,
-            ..
-        } = report;
+        let CallReport { result, logs, log_truncated, .. } = report;
         let result = match result {
             Ok(output) => {
                 serde_json::from_str(&output).map_err(|_| CallError::internal("the sandbox failed"))
@@ -147,15 +137,9 @@ impl Trace {
     fn call(&self, operation: String, result: &Result<Value, CallError>, begun: Instant) {
         let mut traced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if traced.calls.len() < TRACED_CALLS_MAX {
-            let outcome = result
-                .as_ref()
-                .map_or_else(|error| error.code().to_string(), |_| "OK".to_owned());
+            let outcome = result.as_ref().map_or_else(|error| error.code().to_string(), |_| "OK".to_owned());
             let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            traced.calls.push(TracedCall {
-                operation,
-                outcome,
-                micros,
-            });
+            traced.calls.push(TracedCall { operation, outcome, micros });
         }
     }
 
@@ -178,10 +162,7 @@ impl From<LogLine> for LoggedLine {
             LogLevel::Warn => "warn",
             LogLevel::Error => "error",
         };
-        Self {
-            level,
-            text: line.text,
-        }
+        Self { level, text: line.text }
     }
 }
 
@@ -189,11 +170,7 @@ impl From<LogLine> for LoggedLine {
 fn call_error(failure: CallFailure, scope: &CallScope, logs: &[LogLine]) -> CallError {
     let log = tail(logs);
     match failure {
-        CallFailure::Raised {
-            code,
-            message,
-            details,
-        } => {
+        CallFailure::Raised { code, message, details } => {
             let error = CallError::new(alknet_call::ErrorCode::new(code), cut(message));
             match details.and_then(|details| serde_json::from_str(&details).ok()) {
                 Some(details) => error.with_details(details),
@@ -201,12 +178,7 @@ fn call_error(failure: CallFailure, scope: &CallScope, logs: &[LogLine]) -> Call
             }
         }
         CallFailure::HostCall { error, at } => uncaught(error, at, log),
-        CallFailure::Threw {
-            name,
-            message,
-            stack,
-            at,
-        } => {
+        CallFailure::Threw { name, message, stack, at } => {
             let stack: Vec<String> = stack.iter().map(Frame::to_string).collect();
             let at = at.map(|at| json!({ "line": at.line, "column": at.column }));
             let details = json!({ "error": name, "at": at, "stack": stack, "logs": log });
@@ -247,12 +219,7 @@ fn tail(logs: &[LogLine]) -> Vec<String> {
         room = room.saturating_sub(line.text.len());
         fits
     };
-    let mut lines: Vec<String> = logs
-        .iter()
-        .rev()
-        .take_while(fits)
-        .map(|line| line.text.clone())
-        .collect();
+    let mut lines: Vec<String> = logs.iter().rev().take_while(fits).map(|line| line.text.clone()).collect();
     lines.reverse();
     lines
 }

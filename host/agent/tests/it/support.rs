@@ -25,9 +25,7 @@ pub(crate) struct Host {
 /// Compiling the engine takes a moment: all tests share one.
 fn sandbox() -> Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX
-        .get_or_init(|| Sandbox::new(SandboxConfig::default()).unwrap())
-        .clone()
+    SANDBOX.get_or_init(|| Sandbox::new(SandboxConfig::default()).unwrap()).clone()
 }
 
 pub(crate) fn name(text: &str) -> OpName {
@@ -44,16 +42,8 @@ pub(crate) fn agent() -> Option<Identity> {
 }
 
 pub(crate) fn limits() -> SessionLimits {
-    let call = alknet_sandbox::Limits {
-        cpu: Duration::from_millis(300),
-        ..Default::default()
-    };
-    SessionLimits {
-        operations_max: 3,
-        examples_max: 2,
-        call,
-        ..SessionLimits::default()
-    }
+    let call = alknet_sandbox::Limits { cpu: Duration::from_millis(300), ..Default::default() };
+    SessionLimits { operations_max: 3, examples_max: 2, call, ..SessionLimits::default() }
 }
 
 fn echo(op: &str, scope: Option<&str>) -> Registration {
@@ -64,9 +54,7 @@ fn echo(op: &str, scope: Option<&str>) -> Registration {
 }
 
 fn failing() -> Registration {
-    let spec = OperationSpec::new(name("t/fail"), OperationKind::Query)
-        .raises("BROKEN", "always")
-        .unwrap();
+    let spec = OperationSpec::new(name("t/fail"), OperationKind::Query).raises("BROKEN", "always").unwrap();
     let fail = handler_fn(|_, _| async {
         Err(CallError::new("BROKEN", "it is broken").with_details(json!({"n": 1})))
     });
@@ -76,10 +64,7 @@ fn failing() -> Registration {
 pub(crate) fn host() -> Host {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(1_800_000_000_000_000));
-    let options = Options::new(
-        Ed25519SecretKey::from_bytes(&[7; 32]),
-        Arc::<ManualClock>::clone(&clock),
-    );
+    let options = Options::new(Ed25519SecretKey::from_bytes(&[7; 32]), Arc::<ManualClock>::clone(&clock));
     let log = AuditLog::open(&dir.path().join("audit"), options).unwrap();
     let profile = |name_: &str, env: &[&str], scopes: &[&str]| Profile {
         name: name_.to_owned(),
@@ -93,10 +78,7 @@ pub(crate) fn host() -> Host {
     let profiles = vec![
         profile("default", &["t/echo", "t/tool", "t/fail", "time/now"], &["tool"]),
         profile("weak", &["t/echo", "t/tool"], &[]),
-        Profile {
-            requires: Some(admin),
-            ..profile("operator", &["t/admin"], &["admin"])
-        },
+        Profile { requires: Some(admin), ..profile("operator", &["t/admin"], &["admin"]) },
     ];
     let config = SessionsConfig {
         profiles,
@@ -121,19 +103,8 @@ pub(crate) fn host() -> Host {
     let registry = alknet_call::with_discovery(registry).unwrap().build();
     sessions.check(&registry).unwrap();
     let sink = Arc::new(log.clone());
-    let dispatcher = Dispatcher::new(
-        registry,
-        sink,
-        Limits::default(),
-        Arc::<ManualClock>::clone(&clock),
-    );
-    Host {
-        dispatcher,
-        sessions,
-        clock,
-        log,
-        _dir: dir,
-    }
+    let dispatcher = Dispatcher::new(registry, sink, Limits::default(), Arc::<ManualClock>::clone(&clock));
+    Host { dispatcher, sessions, clock, log, _dir: dir }
 }
 
 impl Host {
@@ -154,8 +125,7 @@ impl Host {
 
     /// Registers a JavaScript source under a name with open schemas.
     pub(crate) async fn register(&self, session: &str, tool: &str, source: &str) -> Result<Value, CallError> {
-        self.call(agent(), "session/register", registration(session, tool, source))
-            .await
+        self.call(agent(), "session/register", registration(session, tool, source)).await
     }
 
     pub(crate) async fn invoke(&self, session: &str, tool: &str, input: Value) -> Result<Value, CallError> {

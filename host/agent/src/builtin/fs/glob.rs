@@ -19,14 +19,8 @@ impl Chooser {
             return Err(FsError::Invalid("the glob is too long"));
         }
         let built = GlobBuilder::new(glob).literal_separator(true).build();
-        let matcher = built
-            .map_err(|_| FsError::Invalid("the glob is malformed"))?
-            .compile_matcher();
-        Ok(if glob.contains('/') {
-            Self::Path(matcher)
-        } else {
-            Self::Name(matcher)
-        })
+        let matcher = built.map_err(|_| FsError::Invalid("the glob is malformed"))?.compile_matcher();
+        Ok(if glob.contains('/') { Self::Path(matcher) } else { Self::Name(matcher) })
     }
 
     /// `below` is the path below the directory that is walked.

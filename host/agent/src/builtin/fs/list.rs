@@ -72,10 +72,7 @@ pub(crate) fn registration(fs: &Fs) -> Result<Registration, SpecError> {
 
 fn list(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
     let chooser = Chooser::new(input.glob.as_deref(), work.limits)?;
-    let limit = input
-        .limit
-        .unwrap_or(usize::MAX)
-        .min(work.limits.list_entries_max);
+    let limit = input.limit.unwrap_or(usize::MAX).min(work.limits.list_entries_max);
     let (place, shown) = work.roots.locate(&input.path, work.limits)?;
     let mut walk = Walk::new(work, &place, &shown, input.recursive)?;
     let (mut entries, mut full) = (Vec::new(), false);
@@ -88,16 +85,7 @@ fn list(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
             full = true;
             break;
         }
-        entries.push(Entry {
-            name: found.name,
-            path: found.path,
-            kind: found.kind,
-            bytes: found.bytes,
-        });
+        entries.push(Entry { name: found.name, path: found.path, kind: found.kind, bytes: found.bytes });
     }
-    Ok(Output {
-        entries,
-        skipped: walk.skipped,
-        truncated: full || walk.truncated,
-    })
+    Ok(Output { entries, skipped: walk.skipped, truncated: full || walk.truncated })
 }

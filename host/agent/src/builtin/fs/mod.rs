@@ -40,11 +40,7 @@ const WRITE: &str = "fs:write";
 /// [`SpecError`] when a specification is not valid, which is a defect of this crate.
 pub fn registrations(roots: FsRoots, limits: FsLimits) -> Result<Vec<Registration>, SpecError> {
     let permits = Arc::new(Semaphore::new(limits.parallel_max));
-    let fs = Fs(Arc::new(Inner {
-        roots,
-        limits,
-        permits,
-    }));
+    let fs = Fs(Arc::new(Inner { roots, limits, permits }));
     Ok(vec![
         read::registration(&fs)?,
         list::registration(&fs)?,
@@ -75,11 +71,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Fails once nobody waits for the result any more.
     fn check(&self) -> Result<(), FsError> {
-        if self.cancel.is_cancelled() {
-            Err(FsError::Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.cancel.is_cancelled() { Err(FsError::Cancelled) } else { Ok(()) }
     }
 }
 
@@ -90,26 +82,17 @@ impl Fs {
         work: impl FnOnce(&Work<'_>) -> Result<T, FsError> + Send + 'static,
     ) -> Result<T, CallError> {
         let stopped = |_| CallError::internal("file operations have stopped");
-        let permit = Arc::clone(&self.0.permits)
-            .acquire_owned()
-            .await
-            .map_err(stopped)?;
+        let permit = Arc::clone(&self.0.permits).acquire_owned().await.map_err(stopped)?;
         let (inner, cancel) = (Arc::clone(&self.0), CancellationToken::new());
         let _cancel_on_drop = cancel.clone().drop_guard();
         let running = tokio::task::spawn_blocking(move || {
             // Held until the work ends, also when nobody waits for it: the bound is on threads.
             let _permit = permit;
-            let work_of_call = Work {
-                roots: &inner.roots,
-                limits: &inner.limits,
-                cancel: &cancel,
-            };
+            let work_of_call = Work { roots: &inner.roots, limits: &inner.limits, cancel: &cancel };
             work_of_call.check()?;
             work(&work_of_call)
         });
-        let ended = running
-            .await
-            .map_err(|_| CallError::internal("a file operation broke off"))?;
+        let ended = running.await.map_err(|_| CallError::internal("a file operation broke off"))?;
         ended.map_err(CallError::from)
     }
 }

@@ -24,10 +24,7 @@ pub(super) fn entry_for_reading(dir: &Dir, name: &str) -> Result<(File, Metadata
 pub(super) fn entry_for_appending(dir: &Dir, name: &str) -> Result<(File, Metadata), FsError> {
     regular(&dir.symlink_metadata(name)?)?;
     let mut options = OpenOptions::new();
-    checked(dir.open_with(
-        name,
-        options.append(true).nonblock(true).follow(FollowSymlinks::No),
-    )?)
+    checked(dir.open_with(name, options.append(true).nonblock(true).follow(FollowSymlinks::No))?)
 }
 
 /// Makes an entry of a directory that was not there.
@@ -43,11 +40,7 @@ fn checked(file: File) -> Result<(File, Metadata), FsError> {
 
 /// Refuses everything but regular files.
 pub(super) fn regular(metadata: &Metadata) -> Result<(), FsError> {
-    if metadata.is_file() {
-        Ok(())
-    } else {
-        Err(FsError::NotAFile)
-    }
+    if metadata.is_file() { Ok(()) } else { Err(FsError::NotAFile) }
 }
 
 /// What an entry is.

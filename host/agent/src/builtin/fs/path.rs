@@ -17,10 +17,7 @@ impl RelativePath {
         if text.starts_with('/') || text.split('/').any(|part| part == "..") {
             return Err(FsError::Denied);
         }
-        let parts: Vec<&str> = text
-            .split('/')
-            .filter(|part| !matches!(*part, "" | "."))
-            .collect();
+        let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         if parts.len() > limits.depth_max {
             return Err(FsError::Invalid("a path has too many parts"));
         }

@@ -63,13 +63,7 @@ pub(crate) fn registration(fs: &Fs) -> Result<Registration, SpecError> {
             "Reads a file, as text or base64. A long file is answered in parts: see `truncated` and `offset`.",
         )
         .requires(crate::builtin::scope(READ));
-    let more = [
-        error::NOT_A_FILE,
-        (
-            "NOT_TEXT",
-            "What was read is not UTF-8; use the encoding `base64`.",
-        ),
-    ];
+    let more = [error::NOT_A_FILE, ("NOT_TEXT", "What was read is not UTF-8; use the encoding `base64`.")];
     let spec = error::declare(spec, &more)?;
     let fs = fs.clone();
     let handler = typed_handler(move |input: Input, _: CallScope| {
@@ -85,10 +79,7 @@ fn read(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
         return Err(FsError::NotAFile);
     };
     let (mut file, metadata) = open::for_reading(&root.dir, relative.as_str())?;
-    let wanted = input
-        .bytes_max
-        .unwrap_or(u64::MAX)
-        .clamp(4, work.limits.read_bytes_max.max(4));
+    let wanted = input.bytes_max.unwrap_or(u64::MAX).clamp(4, work.limits.read_bytes_max.max(4));
     if input.offset > 0 {
         let offset = SeekFrom::Start(input.offset.min(metadata.len()));
         file.seek(offset)?;
@@ -111,14 +102,7 @@ fn read(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     let end = offset.saturating_add(bytes);
     truncated |= end < metadata.len();
-    Ok(Output {
-        path,
-        text,
-        base64,
-        bytes,
-        bytes_total: metadata.len().max(end),
-        truncated,
-    })
+    Ok(Output { path, text, base64, bytes, bytes_total: metadata.len().max(end), truncated })
 }
 
 /// Text, without the character that the end of a truncated read may have cut.

@@ -113,11 +113,7 @@ impl FsRoots {
         let Some((first, rest)) = path.split_first() else {
             return Ok((Place::Top, shown));
         };
-        let root = self
-            .0
-            .iter()
-            .find(|root| root.name == first)
-            .ok_or(FsError::NotFound)?;
+        let root = self.0.iter().find(|root| root.name == first).ok_or(FsError::NotFound)?;
         Ok((Place::In(root, rest), shown))
     }
 }

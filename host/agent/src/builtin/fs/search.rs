@@ -92,12 +92,7 @@ fn search(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
         matches_max,
         files_left: work.limits.search_files_max,
         bytes_left: work.limits.search_bytes_max,
-        output: Output {
-            matches: Vec::new(),
-            files_searched: 0,
-            files_skipped: 0,
-            truncated: false,
-        },
+        output: Output { matches: Vec::new(), files_searched: 0, files_skipped: 0, truncated: false },
     };
     let (place, shown) = work.roots.locate(&input.path, work.limits)?;
     if let Place::In(root, path) = &place
@@ -126,11 +121,7 @@ fn compile(input: &Input, limits: &FsLimits) -> Result<Regex, FsError> {
         return Err(FsError::Invalid("the pattern is too long"));
     }
     let literal = || regex::escape(&input.pattern);
-    let pattern = if input.regex {
-        input.pattern.clone()
-    } else {
-        literal()
-    };
+    let pattern = if input.regex { input.pattern.clone() } else { literal() };
     RegexBuilder::new(&pattern)
         .case_insensitive(input.ignore_case)
         .size_limit(limits.pattern_memory_bytes_max)
@@ -150,10 +141,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn found(&mut self, found: &Found) -> Result<(), FsError> {
-        let opened = found
-            .parent
-            .as_ref()
-            .map(|parent| open::entry_for_reading(parent, &found.name));
+        let opened = found.parent.as_ref().map(|parent| open::entry_for_reading(parent, &found.name));
         match opened {
             Some(Ok(opened)) => self.file(&found.path, opened),
             Some(Err(_)) | None => {
@@ -174,16 +162,10 @@ impl Search<'_> {
             return Ok(());
         }
         let mut content = Vec::new();
-        let read = file
-            .take(bytes_max.min(self.bytes_left))
-            .read_to_end(&mut content);
+        let read = file.take(bytes_max.min(self.bytes_left)).read_to_end(&mut content);
         self.files_left -= 1;
-        self.bytes_left = self
-            .bytes_left
-            .saturating_sub(u64::try_from(content.len()).unwrap_or(u64::MAX));
-        let head = content
-            .get(..BINARY_PROBE_BYTES.min(content.len()))
-            .unwrap_or_default();
+        self.bytes_left = self.bytes_left.saturating_sub(u64::try_from(content.len()).unwrap_or(u64::MAX));
+        let head = content.get(..BINARY_PROBE_BYTES.min(content.len())).unwrap_or_default();
         if read.is_err() || head.contains(&0) {
             self.output.files_skipped += 1;
             return Ok(());
@@ -206,18 +188,8 @@ impl Search<'_> {
             }
             let before = scanned.get(..hit.start()).unwrap_or_default();
             let column = u64::try_from(String::from_utf8_lossy(before).chars().count()).unwrap_or(u64::MAX);
-            let text = excerpt(
-                line,
-                hit.start(),
-                hit.end(),
-                self.work.limits.match_text_bytes_max,
-            );
-            self.output.matches.push(Match {
-                path: path.to_owned(),
-                line: number,
-                column: column + 1,
-                text,
-            });
+            let text = excerpt(line, hit.start(), hit.end(), self.work.limits.match_text_bytes_max);
+            self.output.matches.push(Match { path: path.to_owned(), line: number, column: column + 1, text });
         }
         self.output.files_searched += 1;
         Ok(())
@@ -226,11 +198,7 @@ impl Search<'_> {
 
 /// The beginning of a line if the match fits into it, else the part that begins at the match.
 fn excerpt(line: &[u8], start: usize, end: usize, bytes_max: usize) -> String {
-    let from = if line.len() <= bytes_max || end <= bytes_max {
-        0
-    } else {
-        start
-    };
+    let from = if line.len() <= bytes_max || end <= bytes_max { 0 } else { start };
     let part = line.get(from..).unwrap_or_default();
     let text = String::from_utf8_lossy(part.get(..bytes_max).unwrap_or(part));
     // A character that the cut went through shows as one replacement character.

@@ -48,31 +48,13 @@ fn stat(work: &Work<'_>, input: &Input) -> Result<Output, FsError> {
     let (place, path) = work.roots.locate(&input.path, work.limits)?;
     let Place::In(root, relative) = place else {
         let kind = EntryKind::Directory;
-        return Ok(Output {
-            path,
-            kind,
-            bytes: 0,
-            modified_unix_ms: None,
-            writable: false,
-        });
+        return Ok(Output { path, kind, bytes: 0, modified_unix_ms: None, writable: false });
     };
     let metadata = root.dir.symlink_metadata(relative.as_str())?;
     let kind = EntryKind::from(metadata.file_type());
-    let since_epoch = metadata
-        .modified()
-        .ok()
-        .and_then(|time| time.into_std().duration_since(std::time::UNIX_EPOCH).ok());
+    let since_epoch =
+        metadata.modified().ok().and_then(|time| time.into_std().duration_since(std::time::UNIX_EPOCH).ok());
     let modified_unix_ms = since_epoch.and_then(|since| u64::try_from(since.as_millis()).ok());
-    let bytes = if kind == EntryKind::File {
-        metadata.len()
-    } else {
-        0
-    };
-    Ok(Output {
-        path,
-        kind,
-        bytes,
-        modified_unix_ms,
-        writable: root.writable,
-    })
+    let bytes = if kind == EntryKind::File { metadata.len() } else { 0 };
+    Ok(Output { path, kind, bytes, modified_unix_ms, writable: root.writable })
 }

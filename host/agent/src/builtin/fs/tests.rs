@@ -35,11 +35,7 @@ impl Shared {
         prepare(&inside);
         let roots = FsRoots::new(vec![root("main", &inside, true)]).unwrap();
         let host = Host::new(super::registrations(roots, limits).unwrap());
-        Self {
-            outer,
-            host,
-            who: identity("alice", super::SCOPES),
-        }
+        Self { outer, host, who: identity("alice", super::SCOPES) }
     }
 
     fn path(&self, below: &str) -> std::path::PathBuf {
@@ -51,11 +47,7 @@ impl Shared {
     }
 
     async fn check(&self, name: &str, input: Value, expected: Value) {
-        assert_eq!(
-            self.call(name, input.clone()).await,
-            Ok(expected),
-            "{name} {input}"
-        );
+        assert_eq!(self.call(name, input.clone()).await, Ok(expected), "{name} {input}");
     }
 
     async fn fails(&self, name: &str, input: Value, expected: &str) {
@@ -67,11 +59,7 @@ impl Shared {
 }
 
 fn root(name: &str, path: &Path, writable: bool) -> FsRoot {
-    FsRoot {
-        name: name.to_owned(),
-        path: path.to_owned(),
-        writable,
-    }
+    FsRoot { name: name.to_owned(), path: path.to_owned(), writable }
 }
 
 fn files(base: &Path, contents: &[(&str, &[u8])]) {
@@ -83,12 +71,7 @@ fn files(base: &Path, contents: &[(&str, &[u8])]) {
 }
 
 fn paths(output: &Value) -> Vec<&str> {
-    output["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["path"].as_str().unwrap())
-        .collect()
+    output["entries"].as_array().unwrap().iter().map(|entry| entry["path"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -97,15 +80,7 @@ async fn files_are_read_whole_and_in_parts() {
     let shared = Shared::with(
         |dir| {
             let (long, bin): (&[u8], &[u8]) = (long.as_bytes(), b"\xff\x00\xfe");
-            files(
-                dir,
-                &[
-                    ("a.txt", b"hello"),
-                    ("long.txt", long),
-                    ("bin", bin),
-                    ("none", b""),
-                ],
-            );
+            files(dir, &[("a.txt", b"hello"), ("long.txt", long), ("bin", bin), ("none", b"")]);
         },
         FsLimits::default(),
     );
@@ -114,10 +89,7 @@ async fn files_are_read_whole_and_in_parts() {
             json!({"path": "a.txt"}),
             json!({"text": "hello", "bytes": 5, "bytes_total": 5, "truncated": false}),
         ),
-        (
-            json!({"path": "none"}),
-            json!({"text": "", "bytes": 0, "bytes_total": 0, "truncated": false}),
-        ),
+        (json!({"path": "none"}), json!({"text": "", "bytes": 0, "bytes_total": 0, "truncated": false})),
         (
             json!({"path": "a.txt", "offset": 1, "bytes_max": 4}),
             json!({"text": "ello", "bytes": 4, "bytes_total": 5, "truncated": false}),
@@ -149,28 +121,16 @@ async fn files_are_read_whole_and_in_parts() {
         shared.check("fs/read", input, expected).await;
     }
     shared.fails("fs/read", json!({"path": "bin"}), "NOT_TEXT").await;
-    shared
-        .fails("fs/read", json!({"path": "long.txt", "offset": 1}), "NOT_TEXT")
-        .await;
+    shared.fails("fs/read", json!({"path": "long.txt", "offset": 1}), "NOT_TEXT").await;
     shared.fails("fs/read", json!({"path": "."}), "NOT_A_FILE").await;
-    shared
-        .fails("fs/read", json!({"path": "b.txt"}), "PATH_NOT_FOUND")
-        .await;
-    shared
-        .fails("fs/read", json!({"path": "a.txt/b"}), "NOT_A_DIRECTORY")
-        .await;
+    shared.fails("fs/read", json!({"path": "b.txt"}), "PATH_NOT_FOUND").await;
+    shared.fails("fs/read", json!({"path": "a.txt/b"}), "NOT_A_DIRECTORY").await;
 }
 
 #[tokio::test]
 async fn a_big_file_is_cut_at_the_hosts_limit_and_read_on_from_there() {
-    let limits = FsLimits {
-        read_bytes_max: 100,
-        ..FsLimits::default()
-    };
-    let shared = Shared::with(
-        |dir| files(dir, &[("big", "0123456789".repeat(25).as_bytes())]),
-        limits,
-    );
+    let limits = FsLimits { read_bytes_max: 100, ..FsLimits::default() };
+    let shared = Shared::with(|dir| files(dir, &[("big", "0123456789".repeat(25).as_bytes())]), limits);
     let (mut offset, mut text) = (0, String::new());
     loop {
         let input = json!({"path": "big", "offset": offset, "bytes_max": 1_000_000});
@@ -195,24 +155,15 @@ async fn stat_tells_what_is_there_without_following_it() {
         },
         FsLimits::default(),
     );
-    for (path, kind, bytes) in [
-        ("f", "file", 3),
-        ("l", "symlink", 0),
-        ("d", "directory", 0),
-        (".", "directory", 0),
-    ] {
+    for (path, kind, bytes) in
+        [("f", "file", 3), ("l", "symlink", 0), ("d", "directory", 0), (".", "directory", 0)]
+    {
         let output = shared.call("fs/stat", json!({"path": path})).await.unwrap();
-        assert_eq!(
-            (&output["kind"], &output["bytes"]),
-            (&json!(kind), &json!(bytes)),
-            "{path}"
-        );
+        assert_eq!((&output["kind"], &output["bytes"]), (&json!(kind), &json!(bytes)), "{path}");
         assert_eq!(output["writable"], json!(true));
         assert!(output["modified_unix_ms"].as_u64().unwrap() > 1_500_000_000_000);
     }
-    shared
-        .fails("fs/stat", json!({"path": "x"}), "PATH_NOT_FOUND")
-        .await;
+    shared.fails("fs/stat", json!({"path": "x"}), "PATH_NOT_FOUND").await;
 }
 
 #[tokio::test]
@@ -220,40 +171,23 @@ async fn several_roots_are_told_apart_by_the_first_part_of_a_path() {
     let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     files(one.path(), &[("f", b"1")]);
     files(two.path(), &[("f", b"2"), ("sub/g", b"needle")]);
-    let roots = FsRoots::new(vec![
-        root("two", two.path(), false),
-        root("one", one.path(), true),
-    ])
-    .unwrap();
+    let roots = FsRoots::new(vec![root("two", two.path(), false), root("one", one.path(), true)]).unwrap();
     let host = Host::new(super::registrations(roots, FsLimits::default()).unwrap());
     let who = identity("alice", super::SCOPES);
     let call = async |name: &str, input: Value| host.call(&who, name, input).await;
 
     assert_eq!(paths(&call("fs/list", json!({})).await.unwrap()), ["two", "one"]);
     let all = call("fs/list", json!({"recursive": true})).await.unwrap();
-    assert_eq!(
-        paths(&all),
-        ["two", "two/f", "two/sub", "two/sub/g", "one", "one/f"]
-    );
-    assert_eq!(
-        call("fs/read", json!({"path": "two/f"})).await.unwrap()["text"],
-        json!("2")
-    );
-    assert_eq!(
-        call("fs/read", json!({"path": "one/f"})).await.unwrap()["text"],
-        json!("1")
-    );
+    assert_eq!(paths(&all), ["two", "two/f", "two/sub", "two/sub/g", "one", "one/f"]);
+    assert_eq!(call("fs/read", json!({"path": "two/f"})).await.unwrap()["text"], json!("2"));
+    assert_eq!(call("fs/read", json!({"path": "one/f"})).await.unwrap()["text"], json!("1"));
     let found = call("fs/search", json!({"pattern": "needle"})).await.unwrap();
     assert_eq!(found["matches"][0]["path"], json!("two/sub/g"));
     for (name, input, expected) in [
         ("fs/read", json!({"path": "f"}), "PATH_NOT_FOUND"),
         ("fs/read", json!({"path": "one/../two/f"}), "PATH_DENIED"),
         ("fs/read", json!({"path": "."}), "NOT_A_FILE"),
-        (
-            "fs/write",
-            json!({"path": "two/f", "text": "", "mode": "replace"}),
-            "READ_ONLY",
-        ),
+        ("fs/write", json!({"path": "two/f", "text": "", "mode": "replace"}), "READ_ONLY"),
         ("fs/write", json!({"path": "two/new", "text": ""}), "READ_ONLY"),
         ("fs/write", json!({"path": "one", "text": ""}), "NOT_A_FILE"),
         ("fs/write", json!({"path": "three", "text": ""}), "PATH_NOT_FOUND"),
@@ -262,10 +196,7 @@ async fn several_roots_are_told_apart_by_the_first_part_of_a_path() {
         assert_eq!(code(&call(name, input.clone()).await), expected, "{name} {input}");
     }
     let top = call("fs/stat", json!({"path": "."})).await.unwrap();
-    assert_eq!(
-        (&top["kind"], &top["writable"]),
-        (&json!("directory"), &json!(false))
-    );
+    assert_eq!((&top["kind"], &top["writable"]), (&json!("directory"), &json!(false)));
 }
 
 #[test]
@@ -294,10 +225,7 @@ async fn scopes_are_demanded_one_by_one() {
         (&["fs:write"], "FORBIDDEN", "OK"),
     ] {
         let who = identity("bob", scopes);
-        assert_eq!(
-            code(&shared.host.call(&who, "fs/write", write.clone()).await),
-            written
-        );
+        assert_eq!(code(&shared.host.call(&who, "fs/write", write.clone()).await), written);
         for (name, input) in [
             ("fs/read", json!({"path": "f"})),
             ("fs/list", json!({})),
@@ -307,7 +235,5 @@ async fn scopes_are_demanded_one_by_one() {
             assert_eq!(code(&shared.host.call(&who, name, input).await), read, "{name}");
         }
     }
-    shared
-        .fails("fs/read", json!({"path": "f", "follow": true}), "INVALID_INPUT")
-        .await;
+    shared.fails("fs/read", json!({"path": "f", "follow": true}), "INVALID_INPUT").await;
 }

@@ -42,21 +42,9 @@ impl<'a> Walk<'a> {
         shown: &str,
         recursive: bool,
     ) -> Result<Self, FsError> {
-        let base = if shown == "." {
-            String::new()
-        } else {
-            format!("{shown}/")
-        };
+        let base = if shown == "." { String::new() } else { format!("{shown}/") };
         let (levels, prefix) = (Vec::new(), base.len());
-        let mut walk = Self {
-            work,
-            prefix,
-            recursive,
-            levels,
-            looked_at: 0,
-            skipped: 0,
-            truncated: false,
-        };
+        let mut walk = Self { work, prefix, recursive, levels, looked_at: 0, skipped: 0, truncated: false };
         let first = match place {
             Place::Top => work.roots.all().iter().map(as_found).collect(),
             Place::In(root, path) => {
@@ -91,19 +79,9 @@ impl<'a> Walk<'a> {
                 continue;
             };
             let kind = EntryKind::from(metadata.file_type());
-            let bytes = if kind == EntryKind::File {
-                metadata.len()
-            } else {
-                0
-            };
+            let bytes = if kind == EntryKind::File { metadata.len() } else { 0 };
             let path = format!("{base}{name}");
-            entries.push(Found {
-                name,
-                path,
-                kind,
-                bytes,
-                parent: Some(Rc::clone(&dir)),
-            });
+            entries.push(Found { name, path, kind, bytes, parent: Some(Rc::clone(&dir)) });
         }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
@@ -154,11 +132,5 @@ impl Iterator for Walk<'_> {
 
 fn as_found(root: &Root) -> Found {
     let (name, path) = (root.name.clone(), root.name.clone());
-    Found {
-        name,
-        path,
-        kind: EntryKind::Directory,
-        bytes: 0,
-        parent: None,
-    }
+    Found { name, path, kind: EntryKind::Directory, bytes: 0, parent: None }
 }

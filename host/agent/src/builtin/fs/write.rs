@@ -63,15 +63,9 @@ pub(crate) fn registration(fs: &Fs) -> Result<Registration, SpecError> {
         .requires(crate::builtin::scope(WRITE));
     let more = [
         error::NOT_A_FILE,
-        (
-            "FILE_EXISTS",
-            "The mode is `create` and there is something at this path.",
-        ),
+        ("FILE_EXISTS", "The mode is `create` and there is something at this path."),
         ("READ_ONLY", "The root of this path is not writable."),
-        (
-            "TOO_LARGE",
-            "The content, or the file with what is appended, is above the host's limit.",
-        ),
+        ("TOO_LARGE", "The content, or the file with what is appended, is above the host's limit."),
     ];
     let spec = error::declare(spec, &more)?;
     let fs = fs.clone();
@@ -101,32 +95,21 @@ fn write(work: &Work<'_>, input: Input) -> Result<Output, FsError> {
         Mode::Replace => (replace(&dir, name, &content)?, bytes),
         Mode::Append => append(&dir, name, &content, work.limits)?,
     };
-    Ok(Output {
-        path: shown,
-        bytes,
-        bytes_total,
-        created,
-    })
+    Ok(Output { path: shown, bytes, bytes_total, created })
 }
 
 fn content(text: Option<String>, base64: Option<String>, limits: &FsLimits) -> Result<Vec<u8>, FsError> {
     let bytes_max = limits.write_bytes_max;
-    let too_large = || FsError::TooLarge {
-        bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX),
-    };
+    let too_large = || FsError::TooLarge { bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX) };
     let content = match (text, base64) {
         (Some(text), None) => text.into_bytes(),
         (None, Some(encoded)) if encoded.len() / 4 > bytes_max / 3 + 1 => return Err(too_large()),
-        (None, Some(encoded)) => STANDARD
-            .decode(encoded)
-            .map_err(|_| FsError::Invalid("`base64` is not valid base64"))?,
+        (None, Some(encoded)) => {
+            STANDARD.decode(encoded).map_err(|_| FsError::Invalid("`base64` is not valid base64"))?
+        }
         (Some(_), Some(_)) | (None, None) => return Err(FsError::Invalid("give either `text` or `base64`")),
     };
-    if content.len() > bytes_max {
-        Err(too_large())
-    } else {
-        Ok(content)
-    }
+    if content.len() > bytes_max { Err(too_large()) } else { Ok(content) }
 }
 
 fn directory(root: &Root, parent: &RelativePath, make: bool) -> Result<Dir, FsError> {
@@ -186,9 +169,7 @@ fn append(dir: &Dir, name: &str, content: &[u8], limits: &FsLimits) -> Result<(b
     };
     let bytes_total = before.len().saturating_add(bytes);
     if bytes_total > limits.file_bytes_max {
-        return Err(FsError::TooLarge {
-            bytes_max: limits.file_bytes_max,
-        });
+        return Err(FsError::TooLarge { bytes_max: limits.file_bytes_max });
     }
     file.write_all(content)?;
     Ok((false, bytes_total))

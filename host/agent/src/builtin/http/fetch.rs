@@ -28,30 +28,15 @@ pub(super) enum FetchError {
 }
 
 const ERRORS: &[(&str, &str)] = &[
-    (
-        "TARGET_NOT_FOUND",
-        "No target has this name; `details.targets` are those there are.",
-    ),
-    (
-        "METHOD_NOT_ALLOWED",
-        "The target does not allow this method; `details.methods` are those it does.",
-    ),
+    ("TARGET_NOT_FOUND", "No target has this name; `details.targets` are those there are."),
+    ("METHOD_NOT_ALLOWED", "The target does not allow this method; `details.methods` are those it does."),
     (
         "REQUEST_REFUSED",
         "The path, a header or the body is not allowed; the message says which rule it breaks.",
     ),
-    (
-        "ADDRESS_DENIED",
-        "The target's name leads to an address that requests may not be sent to.",
-    ),
-    (
-        "TOO_LARGE",
-        "The request's or the response's body is above the limit of `details.bytes_max`.",
-    ),
-    (
-        "UPSTREAM_TIMEOUT",
-        "The target did not answer in time. The request may have taken effect.",
-    ),
+    ("ADDRESS_DENIED", "The target's name leads to an address that requests may not be sent to."),
+    ("TOO_LARGE", "The request's or the response's body is above the limit of `details.bytes_max`."),
+    ("UPSTREAM_TIMEOUT", "The target did not answer in time. The request may have taken effect."),
     (
         "UPSTREAM_UNREACHABLE",
         "The target cannot be reached (retryable), or broke off its answer (it may have acted).",
@@ -62,17 +47,11 @@ pub(crate) fn registration(targets: Targets) -> Result<Registration, SpecError> 
     let spec = OperationSpec::mutation::<Input, Output>("http/fetch")?
         .describe(&description(&targets))
         .requires(crate::builtin::scope(FETCH));
-    let spec = ERRORS
-        .iter()
-        .try_fold(spec, |spec, (code, description)| spec.raises(code, description))?;
+    let spec = ERRORS.iter().try_fold(spec, |spec, (code, description)| spec.raises(code, description))?;
     let turns = Arc::new(Semaphore::new(targets.limits.in_flight_max));
     let handler = typed_handler(move |input: Input, scope: CallScope| {
         let (targets, turns) = (targets.clone(), Arc::clone(&turns));
-        async move {
-            fetch(&targets, &turns, input, &scope)
-                .await
-                .map_err(CallError::from)
-        }
+        async move { fetch(&targets, &turns, input, &scope).await.map_err(CallError::from) }
     });
     Ok(Registration::local(spec, handler))
 }
@@ -109,10 +88,7 @@ async fn fetch(
     let header = secret.map(|secret| bearer(secret.expose_secret()).ok_or(FetchError::Credential));
     let request = prepared.into_request(header.transpose()?);
     let exchange = async {
-        let _turn = turns
-            .acquire()
-            .await
-            .map_err(|_| FetchError::Unreachable { sent: false })?;
+        let _turn = turns.acquire().await.map_err(|_| FetchError::Unreachable { sent: false })?;
         let response = target.client.execute(request).await?;
         response::read(response, target.config.response_bytes_max).await
     };
@@ -131,13 +107,7 @@ impl From<reqwest::Error> for FetchError {
             }
             cause = error.source();
         }
-        if error.is_timeout() {
-            Self::Timeout
-        } else {
-            Self::Unreachable {
-                sent: !error.is_connect(),
-            }
-        }
+        if error.is_timeout() { Self::Timeout } else { Self::Unreachable { sent: !error.is_connect() } }
     }
 }
 
@@ -153,11 +123,10 @@ impl From<FetchError> for CallError {
             FetchError::Refused(rule) => Self::new("REQUEST_REFUSED", rule),
             FetchError::Address => Self::new("ADDRESS_DENIED", "the target has no address that is allowed"),
             FetchError::Credential => Self::internal("the target's credential is not available"),
-            FetchError::TooLarge { bytes_max } => Self::new(
-                "TOO_LARGE",
-                format!("a body is above the limit of {bytes_max} bytes"),
-            )
-            .with_details(json!({ "bytes_max": bytes_max })),
+            FetchError::TooLarge { bytes_max } => {
+                Self::new("TOO_LARGE", format!("a body is above the limit of {bytes_max} bytes"))
+                    .with_details(json!({ "bytes_max": bytes_max }))
+            }
             FetchError::Timeout => Self::new("UPSTREAM_TIMEOUT", "the target did not answer in time"),
             FetchError::Unreachable { sent: false } => {
                 Self::new("UPSTREAM_UNREACHABLE", "the target cannot be reached").retryable(true)

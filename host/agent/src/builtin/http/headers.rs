@@ -102,10 +102,7 @@ pub(super) fn of_caller(
         if let Some(reserved) = RESERVED.iter().find(|reserved| **reserved == plain) {
             return Err(HeaderRefused::Reserved(reserved));
         }
-        if let Some(prefix) = RESERVED_PREFIXES
-            .iter()
-            .find(|prefix| plain.starts_with(**prefix))
-        {
+        if let Some(prefix) = RESERVED_PREFIXES.iter().find(|prefix| plain.starts_with(**prefix)) {
             return Err(HeaderRefused::ReservedPrefix(prefix));
         }
         let value = HeaderValue::from_str(value).map_err(|_| HeaderRefused::Malformed)?;

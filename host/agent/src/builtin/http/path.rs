@@ -36,18 +36,13 @@ pub(super) fn join(base: &Url, prefix: Option<&str>, path: &str) -> Result<Url, 
     url.set_path(&format!("{base_path}{path}"));
     // What the URL parser made of it must still be what was checked.
     let same = url.origin() == base.origin() && url.username().is_empty() && url.password().is_none();
-    if same && is_below(base_path, url.path()) {
-        Ok(url)
-    } else {
-        Err(PathRefused::Outside)
-    }
+    if same && is_below(base_path, url.path()) { Ok(url) } else { Err(PathRefused::Outside) }
 }
 
 /// Whether a path is another or continues it at a `/`.
 pub(super) fn is_below(above: &str, path: &str) -> bool {
     let above = above.trim_end_matches('/');
-    path.strip_prefix(above)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Refuses whatever some server, proxy or parser could take for another path.
@@ -65,10 +60,7 @@ pub(super) fn plain(path: &str) -> Result<(), PathRefused> {
     for _ in 0..DECODE_ROUNDS_MAX {
         parts(&decoded)?;
         let bytes = percent_decode_str(&decoded);
-        let next = bytes
-            .decode_utf8()
-            .map_err(|_| PathRefused::Encoding)?
-            .into_owned();
+        let next = bytes.decode_utf8().map_err(|_| PathRefused::Encoding)?.into_owned();
         if next == decoded {
             return Ok(());
         }

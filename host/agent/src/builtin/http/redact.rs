@@ -16,9 +16,7 @@ impl<'a> Redactor<'a> {
     }
 
     fn secret(&self) -> Option<&str> {
-        self.0
-            .map(Secret::expose_secret)
-            .filter(|secret| !secret.is_empty())
+        self.0.map(Secret::expose_secret).filter(|secret| !secret.is_empty())
     }
 
     pub(super) fn text(&self, text: &str) -> String {
@@ -54,10 +52,9 @@ impl<'a> Redactor<'a> {
         match value {
             Value::String(text) => Value::String(self.text(&text)),
             Value::Array(items) => items.into_iter().map(|item| self.json(item)).collect(),
-            Value::Object(members) => members
-                .into_iter()
-                .map(|(name, member)| (self.text(&name), self.json(member)))
-                .collect(),
+            Value::Object(members) => {
+                members.into_iter().map(|(name, member)| (self.text(&name), self.json(member))).collect()
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => value,
         }
     }

@@ -75,14 +75,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(target: &Target, input: Input, limits: &HttpLimits) -> Result<Self, FetchError> {
-        let Input {
-            target: _,
-            method,
-            path,
-            query,
-            headers,
-            body,
-        } = input;
+        let Input { target: _, method, path, query, headers, body } = input;
         if !target.config.methods.contains(&method) {
             return Err(FetchError::Method(target.config.methods.clone()));
         }
@@ -93,17 +86,10 @@ impl Prepared {
         let mut headers = headers::of_caller(&headers, limits)?;
         let body = body.map(|body| encode(body, limits)).transpose()?;
         let body = body.map(|(kind, bytes)| {
-            headers
-                .entry(CONTENT_TYPE)
-                .or_insert(HeaderValue::from_static(kind));
+            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
             bytes
         });
-        Ok(Self {
-            method,
-            url,
-            headers,
-            body,
-        })
+        Ok(Self { method, url, headers, body })
     }
 
     /// The request with the credential's header, the only one of its name.
@@ -165,11 +151,7 @@ fn encode(body: Body, limits: &HttpLimits) -> Result<(&'static str, Vec<u8>), Fe
         }
     };
     let bytes_max = limits.request_bytes_max;
-    if bytes.len() > bytes_max {
-        Err(FetchError::TooLarge { bytes_max })
-    } else {
-        Ok((kind, bytes))
-    }
+    if bytes.len() > bytes_max { Err(FetchError::TooLarge { bytes_max }) } else { Ok((kind, bytes)) }
 }
 
 impl From<PathRefused> for FetchError {

@@ -28,17 +28,11 @@ pub(super) struct Output {
 /// Reads a response of at most `bytes_max` bytes.
 pub(super) async fn read(response: Response, bytes_max: usize) -> Result<Received, FetchError> {
     let too_large = FetchError::TooLarge { bytes_max };
-    let announced = response
-        .content_length()
-        .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let announced = response.content_length().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     if announced.is_some_and(|bytes| bytes > bytes_max) {
         return Err(too_large);
     }
-    let mut received = Received {
-        status: response.status().as_u16(),
-        response,
-        body: Vec::new(),
-    };
+    let mut received = Received { status: response.status().as_u16(), response, body: Vec::new() };
     while let Some(chunk) = received.response.chunk().await? {
         if received.body.len() + chunk.len() > bytes_max {
             return Err(too_large);
@@ -58,11 +52,7 @@ pub(super) struct Received {
 
 impl Received {
     pub(super) fn into_output(self, redactor: &Redactor<'_>, limits: &HttpLimits) -> Output {
-        let kind = self
-            .response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let kind = self.response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = kind.is_some_and(is_json);
         let headers = headers::of_response(self.response.headers(), redactor, limits);
         let body = redactor.bytes(self.body);
@@ -72,20 +62,11 @@ impl Received {
             (None, Ok(text)) => Body::Text(text),
             (None, Err(error)) => Body::Base64(STANDARD.encode(error.into_bytes())),
         };
-        Output {
-            status: self.status,
-            headers,
-            body,
-        }
+        Output { status: self.status, headers, body }
     }
 }
 
 fn is_json(content_type: &str) -> bool {
-    let kind = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json")
 }

@@ -125,10 +125,7 @@ impl Targets {
                 return Err(HttpSetupError::Duplicate(name));
             }
         }
-        Ok(Self {
-            by_name: Arc::new(by_name),
-            limits: Arc::new(limits),
-        })
+        Ok(Self { by_name: Arc::new(by_name), limits: Arc::new(limits) })
     }
 }
 
@@ -138,10 +135,7 @@ impl Target {
         credentials: &Capabilities,
         limits: &HttpLimits,
     ) -> Result<Self, HttpSetupError> {
-        let refused = |reason| HttpSetupError::Target {
-            name: config.name.clone(),
-            reason,
-        };
+        let refused = |reason| HttpSetupError::Target { name: config.name.clone(), reason };
         let base = base_url(&config).map_err(refused)?;
         let prefix = config.path_prefix.as_deref();
         if prefix.is_some_and(|prefix| path::plain(prefix).is_err()) {
@@ -151,15 +145,10 @@ impl Target {
             return Err(refused("it allows no method, or no time"));
         }
         if let Some(service) = &config.credential {
-            let secret = credentials
-                .get(service)
-                .ok_or_else(|| refused("its credential is not there"))?;
+            let secret = credentials.get(service).ok_or_else(|| refused("its credential is not there"))?;
             bearer(secret.expose_secret()).ok_or_else(|| refused("its credential is empty or no text"))?;
         }
-        let failed = |cause| HttpSetupError::Client {
-            name: config.name.clone(),
-            cause,
-        };
+        let failed = |cause| HttpSetupError::Client { name: config.name.clone(), cause };
         let client = client(&config, &base, limits).map_err(failed)?;
         Ok(Self { config, base, client })
     }
@@ -190,9 +179,8 @@ fn base_url(config: &HttpTarget) -> Result<Url, &'static str> {
         return Err("a credential is sent over `https` only, unless the target is private");
     }
     // Addresses are not resolved, so that the resolver does not see them: they are checked here.
-    let literal: Option<IpAddr> = base
-        .host_str()
-        .and_then(|host| host.trim_start_matches('[').trim_end_matches(']').parse().ok());
+    let literal: Option<IpAddr> =
+        base.host_str().and_then(|host| host.trim_start_matches('[').trim_end_matches(']').parse().ok());
     match literal {
         Some(address) if !config.allow_private && !address::is_public(address) => {
             Err("`base_url` has a private address, which takes `allow_private`")
@@ -217,11 +205,7 @@ fn client(
         .connect_timeout(config.timeout)
         .pool_idle_timeout(limits.idle_timeout)
         .pool_max_idle_per_host(limits.idle_connections_max);
-    let builder = if config.allow_private {
-        builder
-    } else {
-        builder.dns_resolver(PublicOnly)
-    };
+    let builder = if config.allow_private { builder } else { builder.dns_resolver(PublicOnly) };
     Ok(builder.build()?)
 }
 

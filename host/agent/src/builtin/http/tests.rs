@@ -52,20 +52,13 @@ impl Fetching {
         let mut api = target("api", &format!("http://{}/base/", upstream.address));
         adjust(&mut api);
         let operations = super::registrations(vec![api], credentials(), HttpLimits::default()).unwrap();
-        Self {
-            upstream,
-            host: Host::new(operations),
-            who: identity("alice", super::SCOPES),
-        }
+        Self { upstream, host: Host::new(operations), who: identity("alice", super::SCOPES) }
     }
 
     /// Calls with what is not given filled in.
     async fn fetch(&self, given: Value) -> Result<Value, CallError> {
         let mut input = json!({"target": "api", "method": "GET", "path": "/"});
-        input
-            .as_object_mut()
-            .unwrap()
-            .extend(given.as_object().unwrap().clone());
+        input.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
         let result = self.host.call(&self.who, "http/fetch", input).await;
         assert!(!format!("{result:?}").contains("5up3r"), "{result:?}");
         result
@@ -106,10 +99,7 @@ async fn a_request_reaches_its_target_with_the_credential_once() {
         .unwrap();
     let headers =
         json!({"content-type": "application/json; charset=utf-8", "etag": "\"1\"", "x-request-id": "r1"});
-    assert_eq!(
-        output,
-        json!({"status": 201, "headers": headers, "body": {"json": {"a": [1]}}})
-    );
+    assert_eq!(output, json!({"status": 201, "headers": headers, "body": {"json": {"a": [1]}}}));
 
     let requests = fetching.upstream.requests();
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
@@ -133,46 +123,23 @@ async fn a_request_reaches_its_target_with_the_credential_once() {
 async fn without_a_credential_none_is_sent() {
     let fetching = Fetching::with(ok, |target| target.credential = None).await;
     assert_eq!(code(&fetching.fetch(json!({})).await), "OK");
-    assert!(
-        !fetching.upstream.requests()[0]
-            .to_ascii_lowercase()
-            .contains("authorization")
-    );
+    assert!(!fetching.upstream.requests()[0].to_ascii_lowercase().contains("authorization"));
 }
 
 #[tokio::test]
 async fn bodies_go_out_and_come_back_in_three_forms() {
     let echo = |request: &str| {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
-        let kind = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-type: "))
-            .unwrap_or("none");
-        let body = if body == "bytes" {
-            b"\xff\xfe".to_vec()
-        } else {
-            body.as_bytes().to_vec()
-        };
+        let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or("none");
+        let body = if body == "bytes" { b"\xff\xfe".to_vec() } else { body.as_bytes().to_vec() };
         respond("200 OK", &format!("content-type: {kind}\r\n"), &body)
     };
     let fetching = Fetching::new(echo).await;
     for (given, expected) in [
-        (
-            json!({"body": {"json": {"a": "ü"}}}),
-            ("application/json", json!({"json": {"a": "ü"}})),
-        ),
-        (
-            json!({"body": {"json": null}}),
-            ("application/json", json!({"json": null})),
-        ),
-        (
-            json!({"body": {"text": "hü"}}),
-            ("text/plain; charset=utf-8", json!({"text": "hü"})),
-        ),
-        (
-            json!({"body": {"base64": "Ynl0ZXM="}}),
-            ("application/octet-stream", json!({"base64": "//4="})),
-        ),
+        (json!({"body": {"json": {"a": "ü"}}}), ("application/json", json!({"json": {"a": "ü"}}))),
+        (json!({"body": {"json": null}}), ("application/json", json!({"json": null}))),
+        (json!({"body": {"text": "hü"}}), ("text/plain; charset=utf-8", json!({"text": "hü"}))),
+        (json!({"body": {"base64": "Ynl0ZXM="}}), ("application/octet-stream", json!({"base64": "//4="}))),
         (
             json!({"body": {"text": "{\"a\":1}"}, "headers": {"content-type": "application/hal+json"}}),
             ("application/hal+json", json!({"json": {"a": 1}})),
@@ -202,10 +169,7 @@ async fn a_redirect_is_answered_and_not_followed() {
     })
     .await;
     let output = fetching.fetch(json!({})).await.unwrap();
-    assert_eq!(
-        (&output["status"], &output["headers"]["location"]),
-        (&json!(302), &json!("/elsewhere"))
-    );
+    assert_eq!((&output["status"], &output["headers"]["location"]), (&json!(302), &json!("/elsewhere")));
     assert_eq!(fetching.upstream.requests().len(), 1);
 }
 
@@ -222,11 +186,7 @@ async fn a_response_above_the_limit_is_refused_while_it_comes_in() {
         respond("200 OK", "", &vec![b'x'; bytes])
     })
     .await;
-    for (path, expected) in [
-        ("/fits", "OK"),
-        ("/announced", "TOO_LARGE"),
-        ("/chunked", "TOO_LARGE"),
-    ] {
+    for (path, expected) in [("/fits", "OK"), ("/announced", "TOO_LARGE"), ("/chunked", "TOO_LARGE")] {
         fetching.fails(json!({"path": path}), expected).await;
     }
 }
@@ -243,18 +203,12 @@ async fn a_target_that_does_not_answer_or_breaks_off_is_told_apart() {
 
     let fetching = Fetching::new(|_| b"not HTTP at all\r\n\r\n".to_vec()).await;
     let error = fetching.fetch(json!({})).await.unwrap_err();
-    assert_eq!(
-        (error.code().as_str(), error.is_retryable()),
-        ("UPSTREAM_UNREACHABLE", false)
-    );
+    assert_eq!((error.code().as_str(), error.is_retryable()), ("UPSTREAM_UNREACHABLE", false));
 
     let mut fetching = Fetching::new(ok).await;
     fetching.upstream.stop().await;
     let error = fetching.fetch(json!({})).await.unwrap_err();
-    assert_eq!(
-        (error.code().as_str(), error.is_retryable()),
-        ("UPSTREAM_UNREACHABLE", true)
-    );
+    assert_eq!((error.code().as_str(), error.is_retryable()), ("UPSTREAM_UNREACHABLE", true));
 }
 
 #[tokio::test]
@@ -266,31 +220,18 @@ async fn a_credential_that_is_echoed_does_not_reach_the_caller() {
             return respond("200 OK", "content-type: application/json\r\n", body.as_bytes());
         }
         if request.contains("/binary") {
-            return respond(
-                "200 OK",
-                "",
-                &[b"\xff".as_slice(), SECRET.as_bytes(), b"\xfe"].concat(),
-            );
+            return respond("200 OK", "", &[b"\xff".as_slice(), SECRET.as_bytes(), b"\xfe"].concat());
         }
         let headers = format!("location: /?token={SECRET}\r\netag: \"{SECRET}\"\r\n");
         respond("302 Found", &headers, request.as_bytes())
     })
     .await;
     let output = fetching.fetch(json!({})).await.unwrap();
-    assert!(
-        output["body"]["text"]
-            .as_str()
-            .unwrap()
-            .contains("Bearer [REDACTED]"),
-        "{output}"
-    );
+    assert!(output["body"]["text"].as_str().unwrap().contains("Bearer [REDACTED]"), "{output}");
     assert_eq!(output["headers"]["location"], json!("/?token=[REDACTED]"));
     assert_eq!(output["headers"]["etag"], json!("\"[REDACTED]\""));
     let output = fetching.fetch(json!({"path": "/json"})).await.unwrap();
-    assert_eq!(
-        output["body"]["json"],
-        json!({"a": ["x [REDACTED] y"], "[REDACTED]": 1})
-    );
+    assert_eq!(output["body"]["json"], json!({"a": ["x [REDACTED] y"], "[REDACTED]": 1}));
     let output = fetching.fetch(json!({"path": "/binary"})).await.unwrap();
     assert_eq!(output["body"]["base64"], json!("/1tSRURBQ1RFRF3+"));
 }
@@ -303,10 +244,7 @@ async fn a_target_is_described_without_its_address_or_credential() {
     })
     .await;
     let registration = super::registrations(
-        vec![HttpTarget {
-            description: "the items".to_owned(),
-            ..target("api", "http://10.0.0.1/hidden")
-        }],
+        vec![HttpTarget { description: "the items".to_owned(), ..target("api", "http://10.0.0.1/hidden") }],
         credentials(),
         HttpLimits::default(),
     )

@@ -55,21 +55,14 @@ const TABLES: &str = "
 impl Database {
     /// Opens and checks an existing file, which may be empty.
     pub(super) fn open(path: &Path, limits: KvLimits) -> Result<Self, KvOpenError> {
-        let corrupt = |reason: String| KvOpenError::Corrupt {
-            path: path.to_owned(),
-            reason,
-        };
+        let corrupt = |reason: String| KvOpenError::Corrupt { path: path.to_owned(), reason };
         let mut connection = connect(path, &limits).map_err(|error| corrupt(error.to_string()))?;
         let (format, verdict) = examine(&connection).map_err(|error| corrupt(error.to_string()))?;
         if verdict != "ok" {
             return Err(corrupt(verdict));
         }
         if format > FORMAT {
-            return Err(KvOpenError::Newer {
-                path: path.to_owned(),
-                found: format,
-                known: FORMAT,
-            });
+            return Err(KvOpenError::Newer { path: path.to_owned(), found: format, known: FORMAT });
         }
         if format != FORMAT {
             make_tables(&mut connection).map_err(|error| corrupt(error.to_string()))?;
@@ -80,12 +73,8 @@ impl Database {
     pub(super) fn get(&self, namespace: &str, key: &str) -> Result<Option<Stored>, KvError> {
         let sql = "SELECT value, version FROM entries WHERE namespace = ?1 AND key = ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let found = statement.query_row((namespace, key), |row| {
-            Ok(Stored {
-                value: row.get(0)?,
-                version: row.get(1)?,
-            })
-        });
+        let found = statement
+            .query_row((namespace, key), |row| Ok(Stored { value: row.get(0)?, version: row.get(1)? }));
         Ok(found.optional()?)
     }
 
@@ -105,11 +94,7 @@ impl Database {
         while listed.len() < limit
             && let Some(row) = rows.next()?
         {
-            let found = Listed {
-                key: row.get(0)?,
-                version: row.get(1)?,
-                bytes: row.get(2)?,
-            };
+            let found = Listed { key: row.get(0)?, version: row.get(1)?, bytes: row.get(2)? };
             if !found.key.starts_with(prefix) {
                 break;
             }
@@ -126,9 +111,7 @@ impl Database {
         value: &str,
         if_version: Option<u64>,
     ) -> Result<u64, KvError> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (old_version, old_bytes) = current(&transaction, namespace, key)?;
         demand(if_version, old_version)?;
         let bytes = u64::try_from(key.len() + value.len()).unwrap_or(u64::MAX);
@@ -147,9 +130,7 @@ impl Database {
         let sql = "INSERT INTO entries (namespace, key, value, version, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
             ON CONFLICT (namespace, key) DO UPDATE SET
                 value = excluded.value, version = excluded.version, bytes = excluded.bytes";
-        transaction
-            .prepare_cached(sql)?
-            .execute((namespace, key, value, after.version, bytes))?;
+        transaction.prepare_cached(sql)?.execute((namespace, key, value, after.version, bytes))?;
         after.save(&transaction, namespace)?;
         transaction.commit()?;
         Ok(after.version)
@@ -162,9 +143,7 @@ impl Database {
         key: &str,
         if_version: Option<u64>,
     ) -> Result<bool, KvError> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (old_version, old_bytes) = current(&transaction, namespace, key)?;
         demand(if_version, old_version)?;
         if old_version == 0 {
@@ -196,11 +175,7 @@ impl Usage {
     fn of(transaction: &Transaction<'_>, namespace: &str) -> rusqlite::Result<Self> {
         let sql = "SELECT entries, bytes, version FROM usage WHERE namespace = ?1";
         let found = transaction.prepare_cached(sql)?.query_row([namespace], |row| {
-            Ok(Self {
-                entries: row.get(0)?,
-                bytes: row.get(1)?,
-                version: row.get(2)?,
-            })
+            Ok(Self { entries: row.get(0)?, bytes: row.get(1)?, version: row.get(2)? })
         });
         Ok(found.optional()?.unwrap_or_default())
     }

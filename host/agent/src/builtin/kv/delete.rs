@@ -41,8 +41,6 @@ pub(crate) fn registration(store: &KvStore) -> Result<Registration, SpecError> {
 async fn delete(store: &KvStore, input: Input, scope: &CallScope) -> Result<Output, CallError> {
     let (namespace, key) = (super::namespace(scope)?, super::key(input.key, store.limits())?);
     let if_version = input.if_version;
-    let deleted = store
-        .run(move |database| database.delete(namespace.as_str(), &key, if_version))
-        .await?;
+    let deleted = store.run(move |database| database.delete(namespace.as_str(), &key, if_version)).await?;
     Ok(Output { deleted })
 }

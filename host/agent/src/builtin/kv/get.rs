@@ -41,23 +41,12 @@ pub(crate) fn registration(store: &KvStore) -> Result<Registration, SpecError> {
 
 async fn get(store: &KvStore, input: Input, scope: &CallScope) -> Result<Output, CallError> {
     let (namespace, key) = (super::namespace(scope)?, super::key(input.key, store.limits())?);
-    match store
-        .run(move |database| database.get(namespace.as_str(), &key))
-        .await?
-    {
+    match store.run(move |database| database.get(namespace.as_str(), &key)).await? {
         Some(stored) => {
             let value = serde_json::from_str(&stored.value);
             let value = value.map_err(|_| CallError::internal("a stored value is damaged"))?;
-            Ok(Output {
-                found: true,
-                value,
-                version: stored.version,
-            })
+            Ok(Output { found: true, value, version: stored.version })
         }
-        None => Ok(Output {
-            found: false,
-            value: Value::Null,
-            version: 0,
-        }),
+        None => Ok(Output { found: false, value: Value::Null, version: 0 }),
     }
 }

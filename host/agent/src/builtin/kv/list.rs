@@ -55,10 +55,7 @@ pub(crate) fn registration(store: &KvStore) -> Result<Registration, SpecError> {
 
 async fn list(store: &KvStore, input: Input, scope: &CallScope) -> Result<Output, CallError> {
     let namespace = super::namespace(scope)?;
-    let limit = input
-        .limit
-        .unwrap_or(usize::MAX)
-        .min(store.limits().page_entries_max);
+    let limit = input.limit.unwrap_or(usize::MAX).min(store.limits().page_entries_max);
     let Input { prefix, after, .. } = input;
     // One more than wanted tells whether there is another page.
     let listed = store
@@ -66,13 +63,8 @@ async fn list(store: &KvStore, input: Input, scope: &CallScope) -> Result<Output
         .await?;
     let more = listed.len() > limit;
     let page = listed.into_iter().take(limit);
-    let entries: Vec<Entry> = page
-        .map(|found| Entry {
-            key: found.key,
-            version: found.version,
-            bytes: found.bytes,
-        })
-        .collect();
+    let entries: Vec<Entry> =
+        page.map(|found| Entry { key: found.key, version: found.version, bytes: found.bytes }).collect();
     let next = entries.last().filter(|_| more).map(|last| last.key.clone());
     Ok(Output { entries, next })
 }

@@ -40,9 +40,7 @@ pub fn registrations(store: KvStore) -> Result<Vec<Registration>, SpecError> {
 
 /// The namespace a call works in.
 fn namespace(scope: &CallScope) -> Result<IdentityId, CallError> {
-    let identity = scope
-        .root_identity()
-        .ok_or_else(|| CallError::forbidden("authentication required"))?;
+    let identity = scope.root_identity().ok_or_else(|| CallError::forbidden("authentication required"))?;
     Ok(identity.id().clone())
 }
 

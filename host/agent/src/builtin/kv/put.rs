@@ -30,14 +30,8 @@ pub(crate) fn registration(store: &KvStore) -> Result<Registration, SpecError> {
     let spec = OperationSpec::mutation::<Input, Output>("kv/put")?
         .describe("Stores a value in your own durable key-value store, optionally only if it did not change.")
         .requires(crate::builtin::scope(WRITE))
-        .raises(
-            "VERSION_MISMATCH",
-            "`if_version` is not the key's version, which `details.version` tells.",
-        )?
-        .raises(
-            "LIMIT_EXCEEDED",
-            "The value is too large, or your store is full: see `details`.",
-        )?;
+        .raises("VERSION_MISMATCH", "`if_version` is not the key's version, which `details.version` tells.")?
+        .raises("LIMIT_EXCEEDED", "The value is too large, or your store is full: see `details`.")?;
     let store = store.clone();
     let handler = typed_handler(move |input: Input, scope: CallScope| {
         let store = store.clone();
@@ -54,8 +48,7 @@ async fn put(store: &KvStore, input: Input, scope: &CallScope) -> Result<Output,
         return Err(KvError::Limit("value_bytes", u64::try_from(max).unwrap_or(u64::MAX)).into());
     }
     let if_version = input.if_version;
-    let version = store
-        .run(move |database| database.put(namespace.as_str(), &key, &value, if_version))
-        .await?;
+    let version =
+        store.run(move |database| database.put(namespace.as_str(), &key, &value, if_version)).await?;
     Ok(Output { version })
 }

@@ -80,30 +80,17 @@ impl KvStore {
     /// # Errors
     /// [`KvOpenError`] naming the file: it cannot be made, is damaged, or is none of ours.
     pub fn open(path: &Path, limits: KvLimits) -> Result<Self, KvOpenError> {
-        let failed = |cause| KvOpenError::File {
-            path: path.to_owned(),
-            cause,
-        };
+        let failed = |cause| KvOpenError::File { path: path.to_owned(), cause };
         let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE);
+        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
         let file = options.open(path).map_err(failed)?;
-        file.set_permissions(Permissions::from_mode(FILE_MODE))
-            .map_err(failed)?;
+        file.set_permissions(Permissions::from_mode(FILE_MODE)).map_err(failed)?;
         drop(file);
         let database = Database::open(path, limits.clone())?;
         let (jobs, queue) = mpsc::channel(limits.queue_max);
         let thread = std::thread::Builder::new().name("alknet-kv".to_owned());
         let thread = thread.spawn(move || serve(database, queue)).map_err(failed)?;
-        Ok(Self(Arc::new(Inner {
-            limits,
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })))
+        Ok(Self(Arc::new(Inner { limits, jobs: Some(jobs), thread: Some(thread) })))
     }
 
     pub(super) fn limits(&self) -> &KvLimits {
@@ -123,13 +110,7 @@ impl KvStore {
                 reply.send(work(database)).ok();
             }
         });
-        self.0
-            .jobs
-            .as_ref()
-            .ok_or_else(stopped)?
-            .send(job)
-            .await
-            .map_err(|_| stopped())?;
+        self.0.jobs.as_ref().ok_or_else(stopped)?.send(job).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?.map_err(CallError::from)
     }
 }

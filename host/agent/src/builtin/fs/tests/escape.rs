@@ -10,16 +10,8 @@ async fn refused_everywhere(shared: &Shared, path: &str, expected: &str) {
     shared.fails("fs/read", json!({"path": path}), expected).await;
     shared.fails("fs/stat", json!({"path": path}), expected).await;
     shared.fails("fs/list", json!({"path": path}), expected).await;
-    shared
-        .fails("fs/search", json!({"path": path, "pattern": "secret"}), expected)
-        .await;
-    shared
-        .fails(
-            "fs/write",
-            json!({"path": path, "text": "x", "mode": "replace"}),
-            expected,
-        )
-        .await;
+    shared.fails("fs/search", json!({"path": path, "pattern": "secret"}), expected).await;
+    shared.fails("fs/write", json!({"path": path, "text": "x", "mode": "replace"}), expected).await;
 }
 
 #[tokio::test]
@@ -50,17 +42,8 @@ async fn no_path_leads_out_of_a_root() {
         refused_everywhere(&shared, path, "INVALID_INPUT").await;
     }
     // What only looks like an escape is a name like any other.
-    for path in [
-        "...",
-        "..a",
-        "~/x",
-        "a\\..\\..\\secret.txt",
-        "%2e%2e/secret.txt",
-        &"x".repeat(300),
-    ] {
-        shared
-            .fails("fs/read", json!({"path": path}), "PATH_NOT_FOUND")
-            .await;
+    for path in ["...", "..a", "~/x", "a\\..\\..\\secret.txt", "%2e%2e/secret.txt", &"x".repeat(300)] {
+        shared.fails("fs/read", json!({"path": path}), "PATH_NOT_FOUND").await;
     }
 }
 
@@ -79,30 +62,13 @@ async fn no_symlink_leads_out_of_a_root() {
     symlink("d/inner", shared.path("within")).unwrap();
     std::fs::write(shared.path("d/inner"), "mine").unwrap();
 
-    for path in [
-        "file",
-        "absolute",
-        "chain",
-        "loop",
-        "dir/secret.txt",
-        "magic/etc/passwd",
-        "d/up/secret.txt",
-    ] {
-        shared
-            .fails("fs/read", json!({"path": path}), "PATH_DENIED")
-            .await;
-        shared
-            .fails(
-                "fs/search",
-                json!({"path": path, "pattern": "secret"}),
-                "PATH_DENIED",
-            )
-            .await;
+    for path in ["file", "absolute", "chain", "loop", "dir/secret.txt", "magic/etc/passwd", "d/up/secret.txt"]
+    {
+        shared.fails("fs/read", json!({"path": path}), "PATH_DENIED").await;
+        shared.fails("fs/search", json!({"path": path, "pattern": "secret"}), "PATH_DENIED").await;
     }
     for path in ["dir", "d/up", "magic"] {
-        shared
-            .fails("fs/list", json!({"path": path}), "PATH_DENIED")
-            .await;
+        shared.fails("fs/list", json!({"path": path}), "PATH_DENIED").await;
         let below = format!("{path}/new");
         for make_directories in [false, true] {
             let input = json!({"path": below, "text": "x", "make_directories": make_directories});
@@ -116,29 +82,15 @@ async fn no_symlink_leads_out_of_a_root() {
             shared.fails("fs/write", input, "NOT_A_FILE").await;
         }
     }
-    shared
-        .fails("fs/write", json!({"path": "file", "text": "x"}), "FILE_EXISTS")
-        .await;
-    assert_eq!(
-        std::fs::read_to_string(outer.join("secret.txt")).unwrap(),
-        "top secret"
-    );
+    shared.fails("fs/write", json!({"path": "file", "text": "x"}), "FILE_EXISTS").await;
+    assert_eq!(std::fs::read_to_string(outer.join("secret.txt")).unwrap(), "top secret");
     assert!(!outer.join("private/new").exists());
 
-    assert_eq!(
-        shared.call("fs/read", json!({"path": "within"})).await.unwrap()["text"],
-        json!("mine")
-    );
-    let all = shared
-        .call("fs/search", json!({"pattern": "secret"}))
-        .await
-        .unwrap();
+    assert_eq!(shared.call("fs/read", json!({"path": "within"})).await.unwrap()["text"], json!("mine"));
+    let all = shared.call("fs/search", json!({"pattern": "secret"})).await.unwrap();
     assert_eq!(all["matches"], json!([]), "a search follows no symlinks");
     let listed = shared.call("fs/list", json!({"recursive": true})).await.unwrap();
-    assert!(
-        paths(&listed).iter().all(|path| !path.contains("secret")),
-        "{listed}"
-    );
+    assert!(paths(&listed).iter().all(|path| !path.contains("secret")), "{listed}");
 }
 
 #[tokio::test]
@@ -161,17 +113,11 @@ async fn a_symlink_that_is_swapped_in_meanwhile_leads_nowhere() {
         for (name, input) in [
             ("fs/read", json!({"path": "swap/secret.txt"})),
             ("fs/search", json!({"path": "swap/secret.txt", "pattern": "."})),
-            (
-                "fs/write",
-                json!({"path": "swap/new", "text": "x", "mode": "replace"}),
-            ),
+            ("fs/write", json!({"path": "swap/new", "text": "x", "mode": "replace"})),
         ] {
             let result = shared.call(name, input).await;
             assert!(!format!("{result:?}").contains("top secret"), "{result:?}");
-            assert!(
-                ["OK", "PATH_DENIED", "PATH_NOT_FOUND"].contains(&code(&result)),
-                "{result:?}"
-            );
+            assert!(["OK", "PATH_DENIED", "PATH_NOT_FOUND"].contains(&code(&result)), "{result:?}");
         }
     }
     stop.store(true, Ordering::Relaxed);
@@ -189,37 +135,20 @@ async fn pipes_and_sockets_are_refused_without_waiting_for_them() {
 
     for path in ["pipe", "socket", "link"] {
         shared.fails("fs/read", json!({"path": path}), "NOT_A_FILE").await;
-        shared
-            .fails("fs/search", json!({"path": path, "pattern": "x"}), "NOT_A_FILE")
-            .await;
+        shared.fails("fs/search", json!({"path": path, "pattern": "x"}), "NOT_A_FILE").await;
         for mode in ["replace", "append"] {
-            shared
-                .fails(
-                    "fs/write",
-                    json!({"path": path, "text": "x", "mode": mode}),
-                    "NOT_A_FILE",
-                )
-                .await;
+            shared.fails("fs/write", json!({"path": path, "text": "x", "mode": mode}), "NOT_A_FILE").await;
         }
     }
     for path in ["pipe", "socket"] {
-        assert_eq!(
-            shared.call("fs/stat", json!({"path": path})).await.unwrap()["kind"],
-            json!("other")
-        );
+        assert_eq!(shared.call("fs/stat", json!({"path": path})).await.unwrap()["kind"], json!("other"));
     }
-    let found = shared
-        .call("fs/search", json!({"pattern": "needle"}))
-        .await
-        .unwrap();
+    let found = shared.call("fs/search", json!({"pattern": "needle"})).await.unwrap();
     assert_eq!(found["matches"].as_array().unwrap().len(), 1);
 
     // A pipe that takes the place of a file after it was looked at does not hold the thread either.
     let dir = cap_std::fs::Dir::open_ambient_dir(shared.path(""), cap_std::ambient_authority()).unwrap();
-    assert!(matches!(
-        super::super::open::entry_for_reading(&dir, "pipe"),
-        Err(FsError::NotAFile)
-    ));
+    assert!(matches!(super::super::open::entry_for_reading(&dir, "pipe"), Err(FsError::NotAFile)));
 }
 
 #[tokio::test]

@@ -7,13 +7,7 @@ async fn directories_are_listed_in_order_with_paths_that_can_be_read() {
         |dir| {
             files(
                 dir,
-                &[
-                    ("b/x.rs", b"12"),
-                    ("b/c/y.rs", b"1"),
-                    ("b/c/z.txt", b""),
-                    ("b-a", b""),
-                    ("a.rs", b"1"),
-                ],
+                &[("b/x.rs", b"12"), ("b/c/y.rs", b"1"), ("b/c/z.txt", b""), ("b-a", b""), ("a.rs", b"1")],
             );
             std::os::unix::fs::symlink("b/x.rs", dir.join("link")).unwrap();
         },
@@ -26,49 +20,18 @@ async fn directories_are_listed_in_order_with_paths_that_can_be_read() {
         entry("b-a", "file", 0),
         entry("link", "symlink", 0),
     ];
-    shared
-        .check(
-            "fs/list",
-            json!({}),
-            json!({"entries": top, "skipped": 0, "truncated": false}),
-        )
-        .await;
+    shared.check("fs/list", json!({}), json!({"entries": top, "skipped": 0, "truncated": false})).await;
     for (input, expected, truncated) in [
         (json!({"path": "./b/"}), vec!["b/c", "b/x.rs"], false),
         (
             json!({"recursive": true}),
-            vec![
-                "a.rs",
-                "b",
-                "b/c",
-                "b/c/y.rs",
-                "b/c/z.txt",
-                "b/x.rs",
-                "b-a",
-                "link",
-            ],
+            vec!["a.rs", "b", "b/c", "b/c/y.rs", "b/c/z.txt", "b/x.rs", "b-a", "link"],
             false,
         ),
-        (
-            json!({"recursive": true, "glob": "*.rs"}),
-            vec!["a.rs", "b/c/y.rs", "b/x.rs"],
-            false,
-        ),
-        (
-            json!({"recursive": true, "glob": "b/*.rs"}),
-            vec!["b/x.rs"],
-            false,
-        ),
-        (
-            json!({"recursive": true, "glob": "**/y.{rs,txt}"}),
-            vec!["b/c/y.rs"],
-            false,
-        ),
-        (
-            json!({"path": "b", "recursive": true, "glob": "c/*"}),
-            vec!["b/c/y.rs", "b/c/z.txt"],
-            false,
-        ),
+        (json!({"recursive": true, "glob": "*.rs"}), vec!["a.rs", "b/c/y.rs", "b/x.rs"], false),
+        (json!({"recursive": true, "glob": "b/*.rs"}), vec!["b/x.rs"], false),
+        (json!({"recursive": true, "glob": "**/y.{rs,txt}"}), vec!["b/c/y.rs"], false),
+        (json!({"path": "b", "recursive": true, "glob": "c/*"}), vec!["b/c/y.rs", "b/c/z.txt"], false),
         (json!({"glob": "*.rs"}), vec!["a.rs"], false),
         (json!({"recursive": true, "limit": 2}), vec!["a.rs", "b"], true),
         (json!({"path": "b", "limit": 2}), vec!["b/c", "b/x.rs"], false),
@@ -77,18 +40,10 @@ async fn directories_are_listed_in_order_with_paths_that_can_be_read() {
         assert_eq!(paths(&output), expected, "{input}");
         assert_eq!(output["truncated"], json!(truncated), "{input}");
     }
-    shared
-        .fails("fs/list", json!({"path": "a.rs"}), "NOT_A_DIRECTORY")
-        .await;
-    shared
-        .fails("fs/list", json!({"path": "nowhere"}), "PATH_NOT_FOUND")
-        .await;
-    shared
-        .fails("fs/list", json!({"glob": "[z-a"}), "INVALID_INPUT")
-        .await;
-    shared
-        .fails("fs/list", json!({"limit": 0}), "INVALID_INPUT")
-        .await;
+    shared.fails("fs/list", json!({"path": "a.rs"}), "NOT_A_DIRECTORY").await;
+    shared.fails("fs/list", json!({"path": "nowhere"}), "PATH_NOT_FOUND").await;
+    shared.fails("fs/list", json!({"glob": "[z-a"}), "INVALID_INPUT").await;
+    shared.fails("fs/list", json!({"limit": 0}), "INVALID_INPUT").await;
     shared
         .check(
             "fs/read",
@@ -102,44 +57,17 @@ async fn directories_are_listed_in_order_with_paths_that_can_be_read() {
 async fn a_walk_ends_at_its_bounds_and_says_so() {
     let deep = "d/".repeat(9) + "file";
     let fill = |dir: &Path| {
-        files(
-            dir,
-            &[(deep.as_str(), b""), ("e1", b""), ("e2", b""), ("e3", b"")],
-        );
+        files(dir, &[(deep.as_str(), b""), ("e1", b""), ("e2", b""), ("e3", b"")]);
     };
     let check = async |limits: FsLimits, expected: usize| {
         let shared = Shared::with(fill, limits);
         let output = shared.call("fs/list", json!({"recursive": true})).await.unwrap();
-        assert_eq!(
-            (paths(&output).len(), &output["truncated"]),
-            (expected, &json!(expected < 13))
-        );
+        assert_eq!((paths(&output).len(), &output["truncated"]), (expected, &json!(expected < 13)));
     };
     check(FsLimits::default(), 13).await;
-    check(
-        FsLimits {
-            list_entries_max: 5,
-            ..FsLimits::default()
-        },
-        5,
-    )
-    .await;
-    check(
-        FsLimits {
-            walk_entries_max: 6,
-            ..FsLimits::default()
-        },
-        6,
-    )
-    .await;
-    check(
-        FsLimits {
-            depth_max: 3,
-            ..FsLimits::default()
-        },
-        6,
-    )
-    .await;
+    check(FsLimits { list_entries_max: 5, ..FsLimits::default() }, 5).await;
+    check(FsLimits { walk_entries_max: 6, ..FsLimits::default() }, 6).await;
+    check(FsLimits { depth_max: 3, ..FsLimits::default() }, 6).await;
 }
 
 #[tokio::test]
@@ -163,11 +91,7 @@ async fn dropping_a_call_stops_its_work() {
     files(dir.path(), &[("f", b"x\ny")]);
     let roots = FsRoots::new(vec![root("main", dir.path(), false)]).unwrap();
     let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
-    let fs = Fs(std::sync::Arc::new(Inner {
-        roots,
-        limits: FsLimits::default(),
-        permits,
-    }));
+    let fs = Fs(std::sync::Arc::new(Inner { roots, limits: FsLimits::default(), permits }));
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (ended, has_ended) = tokio::sync::oneshot::channel();
     let endless = fs.run(move |work| {
@@ -188,10 +112,7 @@ async fn dropping_a_call_stops_its_work() {
         _ = endless => panic!("it ends only when it is dropped"),
         begun = has_begun => begun.unwrap(),
     }
-    assert!(
-        has_ended.await.unwrap(),
-        "a walk of a dropped call does not go on"
-    );
+    assert!(has_ended.await.unwrap(), "a walk of a dropped call does not go on");
     // The permit is back.
     assert!(fs.run(|_| Ok(())).await.is_ok());
 }

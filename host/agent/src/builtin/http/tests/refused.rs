@@ -37,13 +37,9 @@ async fn headers_that_are_the_hosts_to_set_are_refused() {
         ("x", "a\0b"),
         ("x", &"a".repeat(5000)),
     ] {
-        fetching
-            .fails(json!({"headers": {name: value}}), "REQUEST_REFUSED")
-            .await;
+        fetching.fails(json!({"headers": {name: value}}), "REQUEST_REFUSED").await;
     }
-    fetching
-        .fails(json!({"headers": {"X-A": "1", "x-a": "2"}}), "REQUEST_REFUSED")
-        .await;
+    fetching.fails(json!({"headers": {"X-A": "1", "x-a": "2"}}), "REQUEST_REFUSED").await;
     let many: serde_json::Map<_, _> = (0..33).map(|n| (format!("x-{n}"), json!("1"))).collect();
     fetching.fails(json!({"headers": many}), "REQUEST_REFUSED").await;
     assert_eq!(fetching.upstream.requests(), Vec::<String>::new());
@@ -91,12 +87,7 @@ async fn paths_that_lead_elsewhere_are_refused() {
         fetching.fails(json!({"path": path}), "REQUEST_REFUSED").await;
     }
     fetching.fails(json!({"path": ""}), "INVALID_INPUT").await;
-    fetching
-        .fails(
-            json!({"path": "/v1/items", "query": {"q": "x".repeat(9000)}}),
-            "REQUEST_REFUSED",
-        )
-        .await;
+    fetching.fails(json!({"path": "/v1/items", "query": {"q": "x".repeat(9000)}}), "REQUEST_REFUSED").await;
     assert_eq!(fetching.upstream.requests(), Vec::<String>::new());
 
     for (path, sent) in [
@@ -110,10 +101,7 @@ async fn paths_that_lead_elsewhere_are_refused() {
         fetching.fails(json!({"path": path}), "OK").await;
         let request = fetching.upstream.requests().pop().unwrap();
         assert_eq!(request.lines().next().unwrap(), format!("GET {sent} HTTP/1.1"));
-        assert!(
-            request.contains(&format!("host: {}\r\n", fetching.upstream.address)),
-            "{request}"
-        );
+        assert!(request.contains(&format!("host: {}\r\n", fetching.upstream.address)), "{request}");
     }
 }
 
@@ -127,15 +115,9 @@ async fn what_a_target_does_not_allow_is_refused() {
         (json!({"method": "get"}), "INVALID_INPUT"),
         (json!({"method": "CONNECT"}), "INVALID_INPUT"),
         (json!({"body": {"text": "x"}}), "REQUEST_REFUSED"),
-        (
-            json!({"method": "POST", "body": {"base64": "!"}}),
-            "REQUEST_REFUSED",
-        ),
+        (json!({"method": "POST", "body": {"base64": "!"}}), "REQUEST_REFUSED"),
         (json!({"method": "POST", "body": {"text": large}}), "TOO_LARGE"),
-        (
-            json!({"method": "POST", "body": {"text": "x", "json": 1}}),
-            "INVALID_INPUT",
-        ),
+        (json!({"method": "POST", "body": {"text": "x", "json": 1}}), "INVALID_INPUT"),
         (json!({"method": "POST", "body": "x"}), "INVALID_INPUT"),
         (json!({"url": "http://evil.example/"}), "INVALID_INPUT"),
     ] {
@@ -148,14 +130,8 @@ async fn what_a_target_does_not_allow_is_refused() {
 
     let input = json!({"target": "api", "method": "GET", "path": "/"});
     let stranger = identity("bob", &["http:fetcher"]);
-    assert_eq!(
-        code(&fetching.host.call(&stranger, "http/fetch", input.clone()).await),
-        "FORBIDDEN"
-    );
-    assert_eq!(
-        code(&fetching.host.anonymous("http/fetch", input).await),
-        "FORBIDDEN"
-    );
+    assert_eq!(code(&fetching.host.call(&stranger, "http/fetch", input.clone()).await), "FORBIDDEN");
+    assert_eq!(code(&fetching.host.anonymous("http/fetch", input).await), "FORBIDDEN");
     assert_eq!(fetching.upstream.requests(), Vec::<String>::new());
 }
 
@@ -167,9 +143,7 @@ async fn a_name_that_leads_to_a_private_address_is_refused() {
     let operations = crate::builtin::http::registrations(vec![local], credentials(), HttpLimits::default());
     let host = Host::new(operations.unwrap());
     let input = json!({"target": "api", "method": "GET", "path": "/"});
-    let result = host
-        .call(&identity("alice", &["http:fetch"]), "http/fetch", input)
-        .await;
+    let result = host.call(&identity("alice", &["http:fetch"]), "http/fetch", input).await;
     assert_eq!(code(&result), "ADDRESS_DENIED");
     assert_eq!(upstream.requests(), Vec::<String>::new());
 }
@@ -222,11 +196,7 @@ fn public_addresses_are_told_from_all_others() {
         ("100::1", false),
         ("5f00::1", false),
     ] {
-        assert_eq!(
-            is_public(address.parse::<IpAddr>().unwrap()),
-            expected,
-            "{address}"
-        );
+        assert_eq!(is_public(address.parse::<IpAddr>().unwrap()), expected, "{address}");
     }
 }
 
@@ -292,14 +262,8 @@ fn targets_are_checked_when_they_are_set_up() {
         target.base_url = "https://api.example.com/v1".to_owned();
         target.allow_private = false;
     });
-    assert!(
-        matches!(over_tls, Ok(_) | Err(HttpSetupError::Client { .. })),
-        "{over_tls:?}"
-    );
-    let twice = vec![
-        target("api", "http://127.0.0.1/"),
-        target("api", "http://127.0.0.1/"),
-    ];
+    assert!(matches!(over_tls, Ok(_) | Err(HttpSetupError::Client { .. })), "{over_tls:?}");
+    let twice = vec![target("api", "http://127.0.0.1/"), target("api", "http://127.0.0.1/")];
     let refused = crate::builtin::http::registrations(twice, credentials(), HttpLimits::default());
     assert!(matches!(refused, Err(HttpSetupError::Duplicate(name)) if name == "api"));
 }

@@ -29,11 +29,7 @@ impl Upstream {
                 connections.spawn(serve(stream, Arc::clone(&reply), Arc::clone(&seen)));
             }
         });
-        Self {
-            address,
-            requests,
-            tasks,
-        }
+        Self { address, requests, tasks }
     }
 
     pub(super) fn requests(&self) -> Vec<String> {
@@ -50,9 +46,7 @@ async fn serve(mut stream: TcpStream, reply: Responder, seen: Arc<Mutex<Vec<Stri
     loop {
         let text = String::from_utf8_lossy(&received).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "));
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
                 received.clear();
                 seen.lock().unwrap().push(text.clone());
