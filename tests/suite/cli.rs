@@ -21,10 +21,7 @@ async fn init_makes_a_private_project_once() {
     }
     let content = || -> Vec<_> {
         let files = files_below(&project.file(""));
-        files
-            .into_iter()
-            .map(|file| (std::fs::read(&file).unwrap(), file))
-            .collect()
+        files.into_iter().map(|file| (std::fs::read(&file).unwrap(), file)).collect()
     };
     let before = content();
     let again = project.run(["init", "--json"]).await.fails(3);

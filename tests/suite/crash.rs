@@ -22,11 +22,7 @@ async fn first_acknowledged(peer: &Peer, session: &str, round: usize) -> Vec<usi
         peer.call(operation, input).await.map(|_| number)
     });
     let answers = stream::iter(calls).buffer_unordered(CALLS);
-    answers
-        .take(KILLED_AT)
-        .map(|answer| answer.unwrap())
-        .collect::<Vec<usize>>()
-        .await
+    answers.take(KILLED_AT).map(|answer| answer.unwrap()).collect::<Vec<usize>>().await
 }
 
 /// How often an operation is on record as finished in order.
@@ -61,7 +57,8 @@ async fn nothing_acknowledged_is_lost_when_the_host_is_killed() {
         let gone = project.run(["call", "time/now", "--json"]).await.fails(4);
         assert!(gone.stderr.contains("did not end in order"), "{}", gone.stderr);
         let report = project.run(["audit", "verify", "--json"]).await.succeeds().json();
-        let (tool_calls, put_calls): (Vec<usize>, Vec<usize>) = acknowledged.iter().partition(|number| *number % 10 == 0);
+        let (tool_calls, put_calls): (Vec<usize>, Vec<usize>) =
+            acknowledged.iter().partition(|number| *number % 10 == 0);
         puts += put_calls.len();
         tools += tool_calls.len();
         assert!(report["finished"].as_u64().unwrap() >= u64::try_from(puts + 2 * tools).unwrap(), "{report}");

@@ -7,10 +7,7 @@ use crate::support::{Peer, Project};
 
 /// The configuration of an API key.
 fn api_key(key: &NewApiKey, scopes: &[&str], more: &str) -> String {
-    format!(
-        "[[api_key]]\nprefix = {:?}\nhash = \"{}\"\nscopes = {scopes:?}\n{more}\n",
-        key.prefix, key.hash
-    )
+    format!("[[api_key]]\nprefix = {:?}\nhash = \"{}\"\nscopes = {scopes:?}\n{more}\n", key.prefix, key.hash)
 }
 
 #[tokio::test]
@@ -110,11 +107,8 @@ async fn every_identity_has_a_store_of_its_own_that_outlives_the_host() {
 #[tokio::test]
 async fn a_token_is_an_identity_where_it_is_valid() {
     let project = Project::new().await;
-    let (good, expired, unknown) = (
-        NewApiKey::generate().unwrap(),
-        NewApiKey::generate().unwrap(),
-        NewApiKey::generate().unwrap(),
-    );
+    let (good, expired, unknown) =
+        (NewApiKey::generate().unwrap(), NewApiKey::generate().unwrap(), NewApiKey::generate().unwrap());
     project.add(&api_key(&good, &["kv:read", "kv:write"], ""));
     project.add(&api_key(&expired, &["kv:read"], "expires_at = 2020-01-01T00:00:00Z"));
     // The same peer by its key and by a token.
@@ -136,7 +130,8 @@ async fn a_token_is_an_identity_where_it_is_valid() {
     for (name, key, code) in [("good", &good, 0), ("expired", &expired, 1), ("unknown", &unknown, 1)] {
         let file = elsewhere.write_private(name, &format!("{}\n", *key.token));
         let ran = elsewhere.run(call.iter().copied().chain(["--token-file", file.to_str().unwrap()])).await;
-        let piped = elsewhere.run_with_input(call.iter().copied().chain(["--token-file", "-"]), &key.token).await;
+        let piped =
+            elsewhere.run_with_input(call.iter().copied().chain(["--token-file", "-"]), &key.token).await;
         for ran in [&ran, &piped] {
             assert_eq!(ran.code, code, "{name}: {ran:?}");
             if code == 1 {
@@ -147,6 +142,7 @@ async fn a_token_is_an_identity_where_it_is_valid() {
         }
     }
     let open = elsewhere.write("open", &good.token);
-    let ran = elsewhere.run(call.iter().copied().chain(["--token-file", open.to_str().unwrap()])).await.fails(3);
+    let ran =
+        elsewhere.run(call.iter().copied().chain(["--token-file", open.to_str().unwrap()])).await.fails(3);
     assert!(ran.stderr.contains("chmod"), "{}", ran.stderr);
 }

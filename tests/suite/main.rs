@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod crash;
 mod demo;
+mod faults;
 mod identities;
 mod secrets;
 mod serve;

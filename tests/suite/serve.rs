@@ -21,10 +21,29 @@ async fn an_operator_calls_operations() {
         .collect();
     names.sort_unstable();
     for name in [
-        "audit/provenance", "audit/query", "audit/trace", "fs/list", "fs/read", "fs/search", "fs/stat", "fs/write",
-        "host/status", "kv/delete", "kv/get", "kv/list", "kv/put", "services/list", "services/schema",
-        "session/close", "session/invoke", "session/list", "session/open", "session/register", "session/remove",
-        "session/run", "time/now",
+        "audit/provenance",
+        "audit/query",
+        "audit/trace",
+        "fs/list",
+        "fs/read",
+        "fs/search",
+        "fs/stat",
+        "fs/write",
+        "host/status",
+        "kv/delete",
+        "kv/get",
+        "kv/list",
+        "kv/put",
+        "services/list",
+        "services/schema",
+        "session/close",
+        "session/invoke",
+        "session/list",
+        "session/open",
+        "session/register",
+        "session/remove",
+        "session/run",
+        "time/now",
     ] {
         assert!(names.binary_search(&name).is_ok(), "{name} is missing: {names:?}");
     }

@@ -29,7 +29,11 @@ async fn a_reload_counts_for_the_next_call_of_a_live_connection() {
     assert_eq!(codes(&bot).await, ["OK", "OK", "OK"]);
 
     let all = project.config();
-    let less = all.replacen(r#"scopes = ["fs:read", "kv:read", "session"]"#, r#"scopes = ["kv:read", "session"]"#, 1);
+    let less = all.replacen(
+        r#"scopes = ["fs:read", "kv:read", "session"]"#,
+        r#"scopes = ["kv:read", "session"]"#,
+        1,
+    );
     assert_ne!(less, all);
     reload(&project, &host, TAKEN, 1, &less).await;
     assert_eq!(codes(&bot).await, ["FORBIDDEN", "OK", "OK"]);
@@ -56,10 +60,7 @@ async fn a_reload_counts_for_the_next_call_of_a_live_connection() {
 
     let operator = host.client(Some(project.operator_key())).await;
     let outcomes = kinds(&operator, "config.loaded", "outcome").await;
-    assert_eq!(
-        outcomes,
-        ["accepted", "accepted", "refused", "refused", "refused", "accepted", "accepted"]
-    );
+    assert_eq!(outcomes, ["accepted", "accepted", "refused", "refused", "refused", "accepted", "accepted"]);
     assert_eq!(kinds(&operator, "identity.changed", "change").await, ["changed", "changed", "changed"]);
 }
 
@@ -68,9 +69,7 @@ async fn kinds(operator: &Peer, kind: &str, member: &str) -> Vec<String> {
     let query = json!({ "filter": { "kind": kind }, "limit": 1000 });
     let found = operator.call("audit/query", query).await.unwrap();
     let entries = found["entries"].as_array().unwrap().iter();
-    entries
-        .map(|entry| entry["record"][member].as_str().unwrap().to_owned())
-        .collect()
+    entries.map(|entry| entry["record"][member].as_str().unwrap().to_owned()).collect()
 }
 
 /// A host with a script that runs until the file `gate` is there, and the client that waits for it.
@@ -99,13 +98,11 @@ async fn a_host_that_stops_answers_what_it_has_begun() {
         is_running(&operator).await;
         host.signal("TERM");
         host.logs("stopping", 1).await;
-        until("new calls are refused", async || {
-            match operator.call("time/now", json!({})).await {
-                Ok(_) => false,
-                Err(error) => {
-                    assert!(error.is_retryable(), "{error}");
-                    true
-                }
+        until("new calls are refused", async || match operator.call("time/now", json!({})).await {
+            Ok(_) => false,
+            Err(error) => {
+                assert!(error.is_retryable(), "{error}");
+                true
             }
         })
         .await;

@@ -16,9 +16,11 @@ async fn a_session_by_hand() {
 
     let none = project.run(["session", "invoke", "word_count"]).await.fails(2);
     assert!(none.stderr.contains("session open"), "{}", none.stderr);
-    let opened = project.run(["session", "open", "--env", "fs/list,fs/read,fs/stat", "--ttl", "1h", "--json"]).await;
+    let opened =
+        project.run(["session", "open", "--env", "fs/list,fs/read,fs/stat", "--ttl", "1h", "--json"]).await;
     let opened = opened.succeeds().json();
-    let env: Vec<&str> = opened["env"].as_array().unwrap().iter().map(|op| op["name"].as_str().unwrap()).collect();
+    let env: Vec<&str> =
+        opened["env"].as_array().unwrap().iter().map(|op| op["name"].as_str().unwrap()).collect();
     assert_eq!(env, ["fs/list", "fs/read", "fs/stat"]);
     let session = opened["session"].as_str().unwrap();
 
@@ -28,8 +30,13 @@ async fn a_session_by_hand() {
     assert_eq!(registered["operation"], "session/word_count");
     assert_eq!((&registered["version"], &registered["examples_passed"]), (&json!(1), &json!(1)));
     let taken = project.run(["session", "register", &example("word_count.ts")]).await.fails(1);
-    assert!(taken.stderr.contains("ALREADY_EXISTS") && taken.stderr.contains("--replace"), "{}", taken.stderr);
-    let replaced = project.run(["session", "register", &example("word_count.ts"), "--replace", "--json"]).await;
+    assert!(
+        taken.stderr.contains("ALREADY_EXISTS") && taken.stderr.contains("--replace"),
+        "{}",
+        taken.stderr
+    );
+    let replaced =
+        project.run(["session", "register", &example("word_count.ts"), "--replace", "--json"]).await;
     assert_eq!(replaced.succeeds().json()["version"], 2);
 
     let readme = std::fs::read_to_string(project.file("files/README.md")).unwrap();
@@ -40,7 +47,11 @@ async fn a_session_by_hand() {
     }
     // Running a tool is not calling an operation of the host.
     let called = project.run(["call", "session/word_count", r#"{"dir":"."}"#]).await.fails(1);
-    assert!(called.stderr.contains("NOT_FOUND") && called.stderr.contains("session invoke"), "{}", called.stderr);
+    assert!(
+        called.stderr.contains("NOT_FOUND") && called.stderr.contains("session invoke"),
+        "{}",
+        called.stderr
+    );
 
     let ran = project.run(["session", "run", &example("file_kinds.ts"), "--json"]).await.succeeds().json();
     assert_eq!(ran["output"], json!({ "md": 1, "txt": 1 }));
@@ -65,13 +76,15 @@ async fn a_session_by_hand() {
 
 /// The record tells who wrote the tool, from what, and what it did.
 async fn accounts(project: &Project, digest: &serde_json::Value) {
-    let account = project.run(["audit", "provenance", "session/word_count", "--json"]).await.succeeds().json();
+    let account =
+        project.run(["audit", "provenance", "session/word_count", "--json"]).await.succeeds().json();
     assert_eq!(account["who"], "operator");
     assert_eq!(&account["source"]["digest"], digest);
     let source = std::fs::read_to_string(example("word_count.ts")).unwrap();
     assert_eq!(account["source"]["text"], source, "letter by letter");
     let digest = digest.as_str().unwrap();
-    let by_digest = project.run(["audit", "provenance", "--digest", digest, "--json"]).await.succeeds().json();
+    let by_digest =
+        project.run(["audit", "provenance", "--digest", digest, "--json"]).await.succeeds().json();
     assert_eq!(by_digest["source"], account["source"]);
 
     let shown = project.run(["audit", "show", "--operation", "fs/read", "--json"]).await.succeeds().json();
@@ -87,11 +100,11 @@ async fn accounts(project: &Project, digest: &serde_json::Value) {
 #[tokio::test]
 async fn mistakes_are_shown_where_they_are() {
     let project = Project::new().await;
+    project.write("example.js", "export default async function (input) { return { n: input.n * 3 }; }\n");
     project.write(
-        "example.js",
-        "export default async function (input) { return { n: input.n * 3 }; }\n",
+        "throws.ts",
+        "export default async function () {\n  const a: number = 1;\n  throw new Error('no');\n}\n",
     );
-    project.write("throws.ts", "export default async function () {\n  const a: number = 1;\n  throw new Error('no');\n}\n");
     let _host = project.serve().await;
     project.run(["session", "open"]).await.succeeds();
 
@@ -105,12 +118,14 @@ async fn mistakes_are_shown_where_they_are() {
     let example = r#"{"input":{"n":2},"output":{"n":4}}"#;
     let failed = project.run(["session", "register", "example.js", "--example", example]).await.fails(1);
     assert!(failed.stderr.contains("EXAMPLE_FAILED"), "{}", failed.stderr);
-    for part in [r#"input     {"n":2}"#, r#"expected  {"output":{"n":4}}"#, r#"actual    {"output":{"n":6}}"#] {
+    for part in [r#"input     {"n":2}"#, r#"expected  {"output":{"n":4}}"#, r#"actual    {"output":{"n":6}}"#]
+    {
         assert!(failed.stderr.contains(part), "{}", failed.stderr);
     }
     let thrown = project.run(["session", "run", "throws.ts"]).await.fails(1);
     assert!(thrown.stderr.starts_with("throws.ts:3:"), "{}", thrown.stderr);
-    let denied = project.run(["session", "register", "example.js", "--env", "fs/write", "--json"]).await.fails(1);
+    let denied =
+        project.run(["session", "register", "example.js", "--env", "fs/write", "--json"]).await.fails(1);
     assert_eq!(denied.error_code(), "ENV_DENIED");
     assert_eq!(denied.error()["details"]["operations"], json!(["fs/write"]));
     let none = project.run(["session", "list", "--json"]).await.succeeds().json();
@@ -124,11 +139,15 @@ async fn every_example_does_what_its_page_says() {
     project.write("files/a.rs", &format!("// {}: later\n", concat!("TO", "DO")));
     let _host = project.serve().await;
     project.run(["session", "open"]).await.succeeds();
-    for (file, passed) in [("find_todos.ts", 1), ("tree_report.ts", 2), ("file_kinds.ts", 0), ("runaway.js", 0)] {
-        let registered = project.run(["session", "register", &example(file), "--json"]).await.succeeds().json();
+    for (file, passed) in
+        [("find_todos.ts", 1), ("tree_report.ts", 2), ("file_kinds.ts", 0), ("runaway.js", 0)]
+    {
+        let registered =
+            project.run(["session", "register", &example(file), "--json"]).await.succeeds().json();
         assert_eq!(registered["examples_passed"], passed, "{file}");
     }
-    let invoke = |name: &'static str, input: &'static str| project.run(["session", "invoke", name, input, "--json"]);
+    let invoke =
+        |name: &'static str, input: &'static str| project.run(["session", "invoke", name, input, "--json"]);
     let found = invoke("find_todos", "{}").await.succeeds().json();
     assert_eq!(found["files"], json!({ "a.rs": 1 }));
     assert_eq!(found["todos"][0]["line"], 1);

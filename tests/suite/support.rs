@@ -19,9 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for something that must happen.
 pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .unwrap_or_else(|_| panic!("did not happen in time: {what}"))
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("did not happen in time: {what}"))
 }
 
 /// Waits for a state that can only be looked at.

@@ -91,11 +91,9 @@ async fn strangers_send_less_at_once() {
     };
     let over = (1 << 20) + 1;
     let refused = Some(("1".to_owned(), "INVALID_INPUT".to_owned()));
-    for (key, bytes, expected) in [
-        (None, 1 << 20, &refused),
-        (None, over, &None),
-        (Some(project.operator_key()), over, &refused),
-    ] {
+    for (key, bytes, expected) in
+        [(None, 1 << 20, &refused), (None, over, &None), (Some(project.operator_key()), over, &refused)]
+    {
         let (_dialer, connection) = host.dial(key).await.unwrap();
         let mut wire = Wire::open(&connection).await;
         wire.frames([body(bytes)]).await;
@@ -110,8 +108,10 @@ async fn events_that_mean_nothing_are_ignored() {
     let host = project.serve().await;
     let (_dialer, connection) = host.dial(None).await.unwrap();
     let mut wire = Wire::open(&connection).await;
-    let event = |kind: &str| json!({ "type": kind, "id": "7", "payload": { "output": 1, "code": "X" }, "more": 1 });
-    let kinds = ["", "call.exploded", "call.responded", "call.error", "call.completed", "call.aborted", "sub.item"];
+    let event =
+        |kind: &str| json!({ "type": kind, "id": "7", "payload": { "output": 1, "code": "X" }, "more": 1 });
+    let kinds =
+        ["", "call.exploded", "call.responded", "call.error", "call.completed", "call.aborted", "sub.item"];
     wire.frames(kinds.map(|kind| event(kind).to_string())).await;
     wire.frames([requested("7", "time/now", &json!({}), &NOTHING)]).await;
     assert_eq!(wire.answer().await, Some(("7".to_owned(), "OK".to_owned())));

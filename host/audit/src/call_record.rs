@@ -260,16 +260,8 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn any_record() -> impl Strategy<Value = CallRecord<'static>> {
-        let kind = prop_oneof![
-            Just(CallKind::Admitted),
-            Just(CallKind::Refused),
-            Just(CallKind::Finished)
-        ];
-        let ids = (
-            any::<[u8; 16]>(),
-            prop::option::of(any::<[u8; 16]>()),
-            any::<[u8; 16]>(),
-        );
+        let kind = prop_oneof![Just(CallKind::Admitted), Just(CallKind::Refused), Just(CallKind::Finished)];
+        let ids = (any::<[u8; 16]>(), prop::option::of(any::<[u8; 16]>()), any::<[u8; 16]>());
         let digests = prop::array::uniform3(prop::option::of(any::<[u8; 32]>()));
         let numbers = (0..=INTEGER_MAX, prop::option::of(0..=INTEGER_MAX));
         (kind, any_texts(), any_text(), ids, digests, numbers).prop_map(

@@ -95,21 +95,14 @@ fn write_number(number: &Number, out: &mut impl Sink) {
     if let Some(positive) = number.as_u64().filter(|n| *n <= INTEGER_MAX) {
         return write_integer(positive, out);
     }
-    let negative = number
-        .as_i64()
-        .map(i64::unsigned_abs)
-        .filter(|n| *n <= INTEGER_MAX);
+    let negative = number.as_i64().map(i64::unsigned_abs).filter(|n| *n <= INTEGER_MAX);
     if let Some(magnitude) = negative {
         out.put(b"-");
         return write_integer(magnitude, out);
     }
     // Everything else is formatted as the double it stands for; a `Number` is always finite.
     let double = number.as_f64().unwrap_or_default();
-    out.put(
-        serde_json_canonicalizer::to_string(&double)
-            .unwrap_or_default()
-            .as_bytes(),
-    );
+    out.put(serde_json_canonicalizer::to_string(&double).unwrap_or_default().as_bytes());
 }
 
 fn write_object(members: &Map<String, Value>, out: &mut impl Sink) {
@@ -198,11 +191,7 @@ mod tests {
             (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
         ];
         for (bits, expected) in cases {
-            assert_eq!(
-                canonical(&Value::from(f64::from_bits(bits))),
-                expected,
-                "{bits:x}"
-            );
+            assert_eq!(canonical(&Value::from(f64::from_bits(bits))), expected, "{bits:x}");
         }
         check("9007199254740993", "9007199254740992");
         check("18446744073709551615", "18446744073709552000");

@@ -37,12 +37,7 @@ impl Checkpoint {
 
     /// The checkpoint as a signed note.
     pub(crate) fn sign(&self, key: &Ed25519SecretKey) -> String {
-        let text = format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            BASE64.encode(self.root.as_bytes())
-        );
+        let text = format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(self.root.as_bytes()));
         note::sign(&text, &self.origin, key)
     }
 
@@ -58,11 +53,7 @@ impl Checkpoint {
             return None;
         }
         let root = BASE64.decode(root).ok()?.try_into().ok()?;
-        Some(Self {
-            origin: origin.to_owned(),
-            size,
-            root: Hash(root),
-        })
+        Some(Self { origin: origin.to_owned(), size, root: Hash(root) })
     }
 }
 
@@ -73,11 +64,7 @@ mod tests {
     #[test]
     fn reads_back_what_it_signs() {
         let key = Ed25519SecretKey::from_bytes(&[3; 32]);
-        let checkpoint = Checkpoint {
-            origin: "host/log".to_owned(),
-            size: 20_852_163,
-            root: Hash::of(b"x"),
-        };
+        let checkpoint = Checkpoint { origin: "host/log".to_owned(), size: 20_852_163, root: Hash::of(b"x") };
         let note = checkpoint.sign(&key);
         assert_eq!(Checkpoint::open(&note, &key.public()), Ok(checkpoint));
         let other = Ed25519SecretKey::from_bytes(&[4; 32]).public();

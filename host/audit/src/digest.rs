@@ -22,12 +22,7 @@ pub(crate) struct Digester(Hmac<Sha256>);
 /// The digest key that belongs to a signing key: HMAC-SHA-256 over a fixed label, keyed with the seed.
 #[must_use]
 pub(crate) fn derive_digest_key(key: &Ed25519SecretKey) -> [u8; 32] {
-    Digester::new(&key.to_bytes())
-        .0
-        .chain_update(LABEL)
-        .finalize()
-        .into_bytes()
-        .into()
+    Digester::new(&key.to_bytes()).0.chain_update(LABEL).finalize().into_bytes().into()
 }
 
 impl Digester {
@@ -40,11 +35,7 @@ impl Digester {
 
     /// HMAC-SHA-256 over the canonical form (RFC 8785) of a value.
     pub(crate) fn digest(&self, value: &Value) -> Hash {
-        let mut stream = Stream {
-            mac: self.0.clone(),
-            chunk: [0; CHUNK],
-            filled: 0,
-        };
+        let mut stream = Stream { mac: self.0.clone(), chunk: [0; CHUNK], filled: 0 };
         canonical::write_value(value, &mut stream);
         Hash(stream.finish().into_bytes().into())
     }
@@ -97,21 +88,11 @@ mod tests {
     fn is_hmac_over_the_canonical_form() {
         let key = [9; 32];
         let long = "x".repeat(2000);
-        for value in [
-            json!({"b": 1.0, "a": [null, "é"]}),
-            json!(long),
-            json!([long, 1, long]),
-            json!(null),
-        ] {
+        for value in [json!({"b": 1.0, "a": [null, "é"]}), json!(long), json!([long, 1, long]), json!(null)]
+        {
             let canonical = serde_json_canonicalizer::to_vec(&value).unwrap();
-            let expected = Hmac::<Sha256>::new_from_slice(&key)
-                .unwrap()
-                .chain_update(canonical)
-                .finalize();
-            assert_eq!(
-                Digester::new(&key).digest(&value),
-                Hash(expected.into_bytes().into())
-            );
+            let expected = Hmac::<Sha256>::new_from_slice(&key).unwrap().chain_update(canonical).finalize();
+            assert_eq!(Digester::new(&key).digest(&value), Hash(expected.into_bytes().into()));
         }
     }
 
@@ -120,9 +101,6 @@ mod tests {
         let signing = Ed25519SecretKey::from_bytes(&[1; 32]);
         let key = derive_digest_key(&signing);
         assert_ne!(key, *signing.to_bytes());
-        assert_ne!(
-            Digester::new(&key).digest(&json!(1)),
-            Digester::new(&[0; 32]).digest(&json!(1))
-        );
+        assert_ne!(Digester::new(&key).digest(&json!(1)), Digester::new(&[0; 32]).digest(&json!(1)));
     }
 }

@@ -29,10 +29,9 @@ const SCHEMA: &str = "
         call BLOB, parent BLOB, root BLOB, session INTEGER, caller INTEGER, authority INTEGER,
         operation INTEGER, outcome INTEGER, source BLOB, output BLOB
     );
-    CREATE INDEX by_time ON records (time);
     CREATE INDEX by_call ON records (call) WHERE call IS NOT NULL;
     CREATE INDEX by_parent ON records (parent) WHERE parent IS NOT NULL;
-    CREATE INDEX by_root ON records (root) WHERE root IS NOT NULL;
+    CREATE INDEX by_root ON records (root) WHERE root <> call;
     CREATE INDEX by_session ON records (session) WHERE session IS NOT NULL;
     CREATE INDEX by_operation ON records (operation) WHERE operation IS NOT NULL;
     CREATE INDEX by_source ON records (source) WHERE source IS NOT NULL;
@@ -87,13 +86,31 @@ impl Index {
         &self.connection
     }
 
+    /// Records in the tables.
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
     /// Reads what the log holds beyond the tables.
     pub(crate) fn catch_up(&mut self, layout: &Layout) -> Result<(), QueryError> {
-        let mut more = true;
-        while more {
-            more = self.read_some(layout)?;
-        }
+        while self.read_some(layout)? {}
         Ok(())
+    }
+
+    /// The first record that is no older than `time`: records never go back in time.
+    pub(crate) fn first_since(&self, time: u64) -> Result<u64, QueryError> {
+        let mut statement = self.connection.prepare_cached("SELECT time FROM records WHERE idx = ?1")?;
+        let (mut low, mut high) = (0, self.records);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let at: u64 = statement.query_row([middle], |row| row.get(0))?;
+            if at < time {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
     }
 
     fn open_file(path: &Path, layout: &Layout) -> Result<Option<Self>, QueryError> {
@@ -106,14 +123,9 @@ impl Index {
             return Ok(None);
         }
         let (records, leaf): (u64, [u8; 32]) =
-            connection.query_row("SELECT records, leaf FROM position", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-        let index = Self {
-            connection,
-            names: HashMap::new(),
-            records,
-        };
+            connection
+                .query_row("SELECT records, leaf FROM position", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let index = Self { connection, names: HashMap::new(), records };
         Ok((leaf_before(layout, records)? == Some(Hash(leaf))).then_some(index))
     }
 
@@ -121,15 +133,11 @@ impl Index {
         connection.execute_batch(SCHEMA)?;
         connection.execute("INSERT INTO position VALUES (0, ?1)", [Hash::of_subtrees(&[]).0])?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        Ok(Self {
-            connection,
-            names: HashMap::new(),
-            records: 0,
-        })
+        Ok(Self { connection, names: HashMap::new(), records: 0 })
     }
 
     /// One transaction's worth of records; whether there may be more.
-    fn read_some(&mut self, layout: &Layout) -> Result<bool, QueryError> {
+    pub(crate) fn read_some(&mut self, layout: &Layout) -> Result<bool, QueryError> {
         if self.names.len() > NAMES_MAX {
             self.names.clear();
         }
@@ -155,10 +163,7 @@ impl Index {
             }
         }
         if let Some(leaf) = leaf {
-            transaction.execute(
-                "UPDATE position SET records = ?1, leaf = ?2",
-                params![records, leaf.0],
-            )?;
+            transaction.execute("UPDATE position SET records = ?1, leaf = ?2", params![records, leaf.0])?;
         }
         transaction.commit().inspect_err(|_| self.names.clear())?;
         self.records = records;
@@ -167,12 +172,7 @@ impl Index {
 }
 
 fn connect(path: &Path) -> Result<Connection, QueryError> {
-    let created = fs::File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path);
+    let created = fs::File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
     drop(created.map_err(|source| QueryError::io(path, source))?);
     let connection = Connection::open(path)?;
     // What a power cut takes is read from the log again.
@@ -238,9 +238,7 @@ fn name_id(
     let id = match find.query_row([text], |row| row.get(0)).optional()? {
         Some(id) => id,
         None => {
-            transaction
-                .prepare_cached("INSERT INTO names (text) VALUES (?1)")?
-                .execute([text])?;
+            transaction.prepare_cached("INSERT INTO names (text) VALUES (?1)")?.execute([text])?;
             transaction.last_insert_rowid()
         }
     };

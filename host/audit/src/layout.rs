@@ -77,35 +77,22 @@ impl Layout {
 impl TileFile {
     /// The full bundle of entries with this index.
     pub(crate) fn entries(index: u64) -> Self {
-        Self {
-            level: None,
-            index,
-            width: None,
-        }
+        Self { level: None, index, width: None }
     }
 
     /// The full tile of hashes with this place.
     pub(crate) fn hashes(level: u8, index: u64) -> Self {
-        Self {
-            level: Some(level),
-            index,
-            width: None,
-        }
+        Self { level: Some(level), index, width: None }
     }
 
     /// The same place, as wide as it was at a checkpoint.
     pub(crate) fn partial(self, width: u8) -> Self {
-        Self {
-            width: Some(width),
-            ..self
-        }
+        Self { width: Some(width), ..self }
     }
 
     /// The path below `tile/`.
     pub(crate) fn path(self) -> String {
-        let level = self
-            .level
-            .map_or_else(|| "entries".to_owned(), |level| level.to_string());
+        let level = self.level.map_or_else(|| "entries".to_owned(), |level| level.to_string());
         let mut path = format!("{:03}", self.index % 1000);
         let mut rest = self.index / 1000;
         while rest > 0 {
@@ -119,21 +106,13 @@ impl TileFile {
     /// The tile with this path below `tile/`, which must be written exactly as [`TileFile::path`] writes it.
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let (level, rest) = path.split_once('/')?;
-        let level = if level == "entries" {
-            None
-        } else {
-            Some(level.parse().ok()?)
-        };
+        let level = if level == "entries" { None } else { Some(level.parse().ok()?) };
         let (place, width) = match rest.split_once(".p/") {
             Some((place, width)) => (place, Some(width.parse().ok()?)),
             None => (rest, None),
         };
         let digits = place.replace(['x', '/'], "");
-        let tile = Self {
-            level,
-            index: digits.parse().ok()?,
-            width,
-        };
+        let tile = Self { level, index: digits.parse().ok()?, width };
         (tile.path() == path && width != Some(0)).then_some(tile)
     }
 }

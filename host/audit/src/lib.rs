@@ -22,7 +22,7 @@
 //! let dir = tempfile::tempdir()?;
 //! let key = Ed25519SecretKey::generate()?;
 //! let log = AuditLog::open(dir.path(), Options::new(key.clone(), std::sync::Arc::new(SystemClock)))?;
-//! log.append(&Event::ConfigLoaded(ConfigLoaded { config: Hash::of(b"…"), outcome: ConfigOutcome::Accepted }))?;
+//! log.append(&Event::ConfigLoaded(ConfigLoaded { config: Hash::of(b"config"), outcome: ConfigOutcome::Accepted }))?;
 //! assert_eq!(log.reader().query(&Filter::default(), &Page::default())?.entries.len(), 1);
 //! log.close()?;
 //!

@@ -68,11 +68,11 @@ struct Owner {
     /// Records when the log was opened.
     opened_at: u64,
     /// Locked as long as the log is open.
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 impl Options {
-    /// The defaults: durability `Os`, a checkpoint every 1024 records and at most a second behind.
+    /// The defaults: durability `Os`, a checkpoint every 8192 records and at most a second behind.
     #[must_use]
     pub fn new(key: Ed25519SecretKey, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Options {
             key,
             durability: Durability::default(),
             clock,
-            checkpoint_every: 1024,
+            checkpoint_every: 8192,
             checkpoint_interval: Duration::from_secs(1),
         }
     }
@@ -135,16 +135,8 @@ impl AuditLog {
         let shared = Arc::new(restore(layout.clone(), storage, options, found)?);
         let reader = Arc::new(AuditReader::beside(layout));
         let threads = spawn(&shared, &reader).map_err(at(dir))?;
-        let (threads, storing) = (Mutex::new(threads), Mutex::new(()));
-        let owner = Owner {
-            shared,
-            reader,
-            digester,
-            threads,
-            storing,
-            opened_at,
-            _lock: lock,
-        };
+        let (threads, storing, lock) = (Mutex::new(threads), Mutex::new(()), Mutex::new(Some(lock)));
+        let owner = Owner { shared, reader, digester, threads, storing, opened_at, lock };
         Ok(Self(Arc::new(owner)))
     }
 
@@ -265,13 +257,8 @@ impl AuditLog {
 
     fn tiles(&self) -> Result<LiveTiles<'_>, QueryError> {
         let shared = &self.0.shared;
-        let snapshot = shared
-            .snapshot()
-            .map_err(|source| QueryError::io(shared.layout.dir(), source))?;
-        Ok(LiveTiles {
-            layout: &shared.layout,
-            snapshot,
-        })
+        let snapshot = shared.snapshot().map_err(|source| QueryError::io(shared.layout.dir(), source))?;
+        Ok(LiveTiles { layout: &shared.layout, snapshot })
     }
 }
 
@@ -292,8 +279,7 @@ impl Owner {
             Ok(())
         } else {
             let event = Event::HostStopped(HostStopped { records });
-            self.shared
-                .append_last(|time, out| write_event(&event, time, out))
+            self.shared.append_last(|time, out| write_event(&event, time, out))
         };
         if self.shared.durability == Durability::Disk {
             self.shared.commit();
@@ -302,7 +288,9 @@ impl Owner {
             tracing::error!(%error, "the last checkpoint could not be published");
             AuditUnavailable
         });
-        self.reader.catch_up_if_open();
+        self.reader.catch_up_if_open(self.shared.size());
+        // Whoever opens the log next need not wait for the last handle to go.
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         stopped.and(published)
     }
 }
@@ -318,18 +306,10 @@ impl Drop for Owner {
 fn lock(layout: &Layout) -> Result<File, OpenError> {
     let path = layout.lock();
     let mut options = File::options();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(at(&path))?;
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(at(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
-            dir: layout.dir().to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: layout.dir().to_owned() }),
         Err(TryLockError::Error(error)) => Err(at(&path)(error)),
     }
 }
@@ -341,25 +321,10 @@ fn restore(
     options: Options,
     found: Found,
 ) -> Result<Shared, OpenError> {
-    let Found {
-        frontier,
-        tail,
-        checkpoint,
-        dropped_bytes,
-        clean,
-        time,
-        tiles,
-        beyond,
-    } = found;
+    let Found { frontier, tail, checkpoint, dropped_bytes, clean, time, tiles, beyond } = found;
     let (dir, records) = (layout.dir().to_owned(), frontier.size());
     let covered = checkpoint.map(|checkpoint| checkpoint.size);
-    let mut writer = Writer::new(
-        layout.clone(),
-        Arc::clone(&storage),
-        options.durability,
-        frontier,
-        tail,
-    );
+    let mut writer = Writer::new(layout.clone(), Arc::clone(&storage), options.durability, frontier, tail);
     if covered.is_some() {
         writer.repair().map_err(at(&dir))?;
     }
@@ -384,11 +349,7 @@ fn restore(
     if !clean {
         shared.remove_partials_from(covered.unwrap_or_default());
         let checkpoint = covered.unwrap_or_default();
-        let event = Event::HostRecovered(HostRecovered {
-            records,
-            checkpoint,
-            dropped_bytes,
-        });
+        let event = Event::HostRecovered(HostRecovered { records, checkpoint, dropped_bytes });
         let ticket = shared.append(|time, out| write_event(&event, time, out));
         drop(ticket.map_err(|error| at(&dir)(io::Error::other(error)))?);
     }
@@ -401,19 +362,22 @@ fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Result<Vec<Join
     let mut threads = Vec::new();
     let (publishing, index) = (Arc::clone(shared), Arc::clone(reader));
     let publish = move || {
-        while publishing.wait_to_publish() == Wake::Publish {
-            if let Err(error) = publishing.publish() {
-                tracing::warn!(%error, "no checkpoint could be published");
-                publishing.wait_to_retry();
+        let mut behind = false;
+        loop {
+            match publishing.wait_to_publish(behind) {
+                Wake::Stop => break,
+                Wake::Quiet => behind = index.catch_up_aside(publishing.size(), true),
+                Wake::Publish => {
+                    if let Err(error) = publishing.publish() {
+                        tracing::warn!(%error, "no checkpoint could be published");
+                        publishing.wait_to_retry();
+                    }
+                    behind = index.catch_up_aside(publishing.size(), false);
+                }
             }
-            index.catch_up_if_idle();
         }
     };
-    threads.push(
-        thread::Builder::new()
-            .name("audit-publish".to_owned())
-            .spawn(publish)?,
-    );
+    threads.push(thread::Builder::new().name("audit-publish".to_owned()).spawn(publish)?);
     if shared.durability == Durability::Disk {
         let committing = Arc::clone(shared);
         let commit = move || {
@@ -421,11 +385,7 @@ fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Result<Vec<Join
                 committing.commit();
             }
         };
-        threads.push(
-            thread::Builder::new()
-                .name("audit-commit".to_owned())
-                .spawn(commit)?,
-        );
+        threads.push(thread::Builder::new().name("audit-commit".to_owned()).spawn(commit)?);
     }
     Ok(threads)
 }
@@ -441,12 +401,7 @@ impl Tiles for LiveTiles<'_> {
 
     fn tile(&mut self, level: u8, index: u64) -> Result<Vec<Hash>, QueryError> {
         if index == place(self.snapshot.size, level) {
-            return Ok(self
-                .snapshot
-                .levels
-                .get(usize::from(level))
-                .cloned()
-                .unwrap_or_default());
+            return Ok(self.snapshot.levels.get(usize::from(level)).cloned().unwrap_or_default());
         }
         let path = self.layout.tile(TileFile::hashes(level, index));
         let bytes = fs::read(&path).map_err(|source| QueryError::io(&path, source))?;
@@ -454,9 +409,7 @@ impl Tiles for LiveTiles<'_> {
     }
 
     fn missing(level: u8, index: u64) -> QueryError {
-        QueryError::TileTooShort {
-            tile: TileFile::hashes(level, index).path(),
-        }
+        QueryError::TileTooShort { tile: TileFile::hashes(level, index).path() }
     }
 }
 

@@ -94,9 +94,7 @@ impl FromStr for Hash {
     type Err = InvalidHash;
 
     fn from_str(text: &str) -> Result<Self, InvalidHash> {
-        crate::hexdigits::decode(text.as_bytes())
-            .map(Self)
-            .ok_or(InvalidHash)
+        crate::hexdigits::decode(text.as_bytes()).map(Self).ok_or(InvalidHash)
     }
 }
 
@@ -178,11 +176,7 @@ impl Frontier {
             }
             span >>= 8;
             carried = Some(Hash::of_subtrees(&hashes));
-            full.push(FullTile {
-                level,
-                index: span.saturating_sub(1),
-                hashes,
-            });
+            full.push(FullTile { level, index: span.saturating_sub(1), hashes });
         }
         full
     }
@@ -190,11 +184,7 @@ impl Frontier {
     /// Moves full tiles into the levels above.
     pub(crate) fn carry(&mut self) {
         let mut level = 0;
-        while self
-            .levels
-            .get(level)
-            .is_some_and(|hashes| hashes.len() >= TILE_WIDTH)
-        {
+        while self.levels.get(level).is_some_and(|hashes| hashes.len() >= TILE_WIDTH) {
             let root = Hash::of_subtrees(&self.levels[level]);
             self.levels[level].clear();
             level += 1;

@@ -52,34 +52,20 @@ impl Note {
         let lines = rest.strip_suffix('\n').ok_or(NoteError::Malformed)?;
         let signatures = lines.split('\n').map(parse_signature).collect::<Option<Vec<_>>>();
         let signatures = signatures.ok_or(NoteError::Malformed)?;
-        Ok(Self {
-            text: text.to_owned(),
-            signatures,
-        })
+        Ok(Self { text: text.to_owned(), signatures })
     }
 
     /// Whether the key of this name signed the note.
     pub(crate) fn verify(&self, name: &str, key: &PublicKey) -> Result<(), NoteError> {
         let id = key_id(name, key);
-        let mut known = self
-            .signatures
-            .iter()
-            .filter(|s| s.name == name && s.key_id == id)
-            .peekable();
+        let mut known = self.signatures.iter().filter(|s| s.name == name && s.key_id == id).peekable();
         if known.peek().is_none() {
             return Err(NoteError::UnknownKey);
         }
         let good = |s: &Signature| {
-            s.bytes
-                .as_slice()
-                .try_into()
-                .is_ok_and(|bytes| key.verify(self.text.as_bytes(), bytes))
+            s.bytes.as_slice().try_into().is_ok_and(|bytes| key.verify(self.text.as_bytes(), bytes))
         };
-        if known.all(good) {
-            Ok(())
-        } else {
-            Err(NoteError::WrongSignature)
-        }
+        if known.all(good) { Ok(()) } else { Err(NoteError::WrongSignature) }
     }
 }
 
@@ -100,11 +86,7 @@ pub(crate) fn is_key_name(name: &str) -> bool {
 pub(crate) fn verifier_key(name: &str, key: &PublicKey) -> String {
     let mut typed = vec![ED25519];
     typed.extend_from_slice(key.as_bytes());
-    format!(
-        "{name}+{}+{}",
-        hex::encode(key_id(name, key)),
-        BASE64.encode(typed)
-    )
+    format!("{name}+{}+{}", hex::encode(key_id(name, key)), BASE64.encode(typed))
 }
 
 /// The first four bytes of SHA-256 over name, newline, signature type and key.
@@ -121,11 +103,7 @@ fn parse_signature(line: &str) -> Option<Signature> {
     let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
     let decoded = BASE64.decode(encoded).ok()?;
     let (key_id, bytes) = decoded.split_first_chunk::<4>()?;
-    let signature = Signature {
-        name: name.to_owned(),
-        key_id: *key_id,
-        bytes: bytes.to_vec(),
-    };
+    let signature = Signature { name: name.to_owned(), key_id: *key_id, bytes: bytes.to_vec() };
     (is_key_name(name) && !bytes.is_empty()).then_some(signature)
 }
 
@@ -173,17 +151,11 @@ mod tests {
         let parsed = Note::parse(&note).unwrap();
         assert_eq!(parsed.text, "one\n\ntwo\n");
         assert_eq!(parsed.verify("host/log", &key.public()), Ok(()));
-        assert_eq!(
-            parsed.verify("host/other", &key.public()),
-            Err(NoteError::UnknownKey)
-        );
+        assert_eq!(parsed.verify("host/other", &key.public()), Err(NoteError::UnknownKey));
         let other = Ed25519SecretKey::from_bytes(&[8; 32]).public();
         assert_eq!(parsed.verify("host/log", &other), Err(NoteError::UnknownKey));
         let forged = Note::parse(&note.replace("two", "six")).unwrap();
-        assert_eq!(
-            forged.verify("host/log", &key.public()),
-            Err(NoteError::WrongSignature)
-        );
+        assert_eq!(forged.verify("host/log", &key.public()), Err(NoteError::WrongSignature));
     }
 
     #[test]

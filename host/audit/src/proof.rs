@@ -75,11 +75,7 @@ impl ConsistencyProof {
             index >>= 1;
             last >>= 1;
         }
-        let first = if self.from.is_power_of_two() {
-            Some(from_root)
-        } else {
-            path.next()
-        };
+        let first = if self.from.is_power_of_two() { Some(from_root) } else { path.next() };
         let Some(first) = first else { return false };
         let (mut old, mut new) = (*first, *first);
         for hash in path {
@@ -168,10 +164,7 @@ fn range<T: Tiles>(tiles: &mut T, low: u64, high: u64) -> Result<Hash, T::Error>
         return node(tiles, count.trailing_zeros(), low >> count.trailing_zeros());
     }
     let middle = low + half(count);
-    Ok(Hash::of_node(
-        &range(tiles, low, middle)?,
-        &range(tiles, middle, high)?,
-    ))
+    Ok(Hash::of_node(&range(tiles, low, middle)?, &range(tiles, middle, high)?))
 }
 
 /// A perfect subtree's root, by its height and its place among those of its height.
@@ -182,8 +175,6 @@ fn node<T: Tiles>(tiles: &mut T, height: u32, place: u64) -> Result<Hash, T::Err
     let index = first / 256;
     let start = usize::try_from(first % 256).unwrap_or(TILE_WIDTH);
     let hashes = tiles.tile(level, index)?;
-    let wanted = hashes
-        .get(start..start + (1 << within))
-        .ok_or_else(|| T::missing(level, index))?;
+    let wanted = hashes.get(start..start + (1 << within)).ok_or_else(|| T::missing(level, index))?;
     Ok(Hash::of_subtrees(wanted))
 }

@@ -180,11 +180,7 @@ impl AuditReader {
         wanted: Option<u64>,
         calls: Vec<u64>,
     ) -> Result<Option<Provenance>, QueryError> {
-        let Version {
-            session,
-            operation,
-            source,
-        } = version;
+        let Version { session, operation, source } = version;
         let list = |condition: &str| {
             let index = self.caught_up()?;
             indexes(index.connection()?, condition, params![session, operation])
@@ -210,16 +206,8 @@ impl AuditReader {
             );
             Ok::<_, QueryError>(self.entries(list(&condition)?)?.into_iter().next_back())
         };
-        let chosen = Version {
-            session: session.clone(),
-            operation: operation.clone(),
-            source: digest,
-        };
-        let Calls {
-            served,
-            made,
-            refused,
-        } = self.calls_of(&chosen)?;
+        let chosen = Version { session: session.clone(), operation: operation.clone(), source: digest };
+        let Calls { served, made, refused } = self.calls_of(&chosen)?;
         Ok(Some(Provenance {
             operation: operation.clone(),
             session: session.clone(),
@@ -249,11 +237,7 @@ impl AuditReader {
     fn calls_of(&self, version: &Version) -> Result<Calls, QueryError> {
         let index = self.caught_up()?;
         let db = index.connection()?;
-        let of_version = format!(
-            "session = {} AND operation = {} AND source = ?3",
-            name_at(1),
-            name_at(2)
-        );
+        let of_version = format!("session = {} AND operation = {} AND source = ?3", name_at(1), name_at(2));
         let values = params![version.session, version.operation, version.source.0];
         let outcomes = count_by(
             db,
@@ -277,19 +261,9 @@ impl AuditReader {
             "SELECT idx FROM records WHERE kind = {KIND_FINISHED} AND {of_version}
              ORDER BY idx DESC LIMIT {LAST_CALLS}"
         ))?;
-        let last = statement
-            .query_map(values, |row| row.get::<_, u64>(0))?
-            .collect::<Result<Vec<_>, _>>()?;
-        let served = Served {
-            finished: outcomes.values().sum(),
-            outcomes,
-            last: self.entries(last)?,
-        };
-        Ok(Calls {
-            served,
-            made,
-            refused,
-        })
+        let last = statement.query_map(values, |row| row.get::<_, u64>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let served = Served { finished: outcomes.values().sum(), outcomes, last: self.entries(last)? };
+        Ok(Calls { served, made, refused })
     }
 }
 
@@ -315,11 +289,7 @@ fn version_behind(db: &Connection, call: [u8; 16]) -> Result<Option<Version>, Qu
             .query_row([id], |row| row.get(0))
             .optional()?;
     }
-    find_version(
-        db,
-        "r.parent = ?1 AND r.source IS NOT NULL ORDER BY idx LIMIT 1",
-        params![call],
-    )
+    find_version(db, "r.parent = ?1 AND r.source IS NOT NULL ORDER BY idx LIMIT 1", params![call])
 }
 
 /// The version registered last among those that match.
@@ -342,11 +312,7 @@ fn find_version(
          JOIN names s ON s.id = r.session JOIN names o ON o.id = r.operation WHERE {condition}"
     );
     let version = db.prepare_cached(&sql)?.query_row(values, |row| {
-        Ok(Version {
-            session: row.get(0)?,
-            operation: row.get(1)?,
-            source: Hash(row.get(2)?),
-        })
+        Ok(Version { session: row.get(0)?, operation: row.get(1)?, source: Hash(row.get(2)?) })
     });
     Ok(version.optional()?)
 }

@@ -13,6 +13,9 @@ use crate::layout::{Bundle, Layout};
 use crate::merkle::Hash;
 use crate::sources::{self, Kept};
 
+/// Records that the index may be behind while the log is busy: about a second's work for the next question.
+const BEHIND_MAX: u64 = 200_000;
+
 /// Reads a log: by question, by call tree, by provenance. It never changes a record.
 ///
 /// Questions are answered from an index that is derived from the log and first brought up to its end. All methods
@@ -82,11 +85,7 @@ impl AuditReader {
         let layout = Layout::new(dir);
         let path = layout.checkpoint();
         path.metadata().map_err(|source| QueryError::io(&path, source))?;
-        let reader = Self {
-            layout,
-            place: Place::Memory,
-            index: Mutex::new(None),
-        };
+        let reader = Self { layout, place: Place::Memory, index: Mutex::new(None) };
         drop(reader.caught_up()?);
         Ok(reader)
     }
@@ -94,11 +93,7 @@ impl AuditReader {
     /// Reads beside the writer, with an index in the log's directory.
     pub(crate) fn beside(layout: Layout) -> Self {
         let place = Place::File(layout.index());
-        Self {
-            layout,
-            place,
-            index: Mutex::new(None),
-        }
+        Self { layout, place, index: Mutex::new(None) }
     }
 
     /// The record with this index.
@@ -133,31 +128,48 @@ impl AuditReader {
         Ok(CaughtUp(guard))
     }
 
-    /// Brings the index up to the end of the log, unless somebody uses it.
-    pub(crate) fn catch_up_if_idle(&self) {
+    /// Brings the index closer to the log's end, unless somebody uses it: all the way while the log is quiet,
+    /// otherwise only as far as keeps the next question from waiting long. True if it is still behind `size`.
+    pub(crate) fn catch_up_aside(&self, size: u64, quiet: bool) -> bool {
         let mut guard = match self.index.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
+            Err(TryLockError::WouldBlock) => return true,
         };
-        if let Err(error) = self.catch_up(&mut guard) {
+        let behind = size - guard.as_ref().map_or(0, Index::records).min(size);
+        let result = match guard.as_mut() {
+            _ if quiet => self.catch_up(&mut guard),
+            Some(index) if behind > BEHIND_MAX => index.read_some(&self.layout).map(drop),
+            None if behind > BEHIND_MAX => {
+                Index::open(&self.place, &self.layout).map(|index| *guard = Some(index))
+            }
+            Some(_) | None => Ok(()),
+        };
+        if let Err(error) = result {
             tracing::warn!(%error, "the audit index is behind");
+            return false;
+        }
+        guard.as_ref().is_none_or(|index| index.records() < size)
+    }
+
+    /// Brings the index up to the end of the log if anybody has used it.
+    pub(crate) fn catch_up_if_open(&self, size: u64) {
+        if self.index.try_lock().is_ok_and(|slot| slot.is_some()) {
+            self.catch_up_aside(size, true);
         }
     }
 
-    /// Brings the index up to the end of the log if anybody has used it, and nobody does.
-    pub(crate) fn catch_up_if_open(&self) {
-        if self.index.try_lock().is_ok_and(|slot| slot.is_some()) {
-            self.catch_up_if_idle();
-        }
+    /// Records in the index.
+    #[cfg(test)]
+    pub(crate) fn indexed(&self) -> u64 {
+        let slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().map_or(0, Index::records)
     }
 
     fn catch_up(&self, slot: &mut Option<Index>) -> Result<(), QueryError> {
         let attempt = |slot: &mut Option<Index>| match slot {
             Some(index) => index.catch_up(&self.layout),
-            None => slot
-                .insert(Index::open(&self.place, &self.layout)?)
-                .catch_up(&self.layout),
+            None => slot.insert(Index::open(&self.place, &self.layout)?).catch_up(&self.layout),
         };
         match attempt(slot) {
             Err(QueryError::Index { source }) => {
@@ -196,28 +208,25 @@ impl AuditReader {
 pub(crate) struct CaughtUp<'a>(MutexGuard<'a, Option<Index>>);
 
 impl CaughtUp<'_> {
+    /// The index.
+    pub(crate) fn get(&self) -> Result<&Index, QueryError> {
+        self.0.as_ref().ok_or(QueryError::OutOfRange)
+    }
+
     /// The tables.
     pub(crate) fn connection(&self) -> Result<&rusqlite::Connection, QueryError> {
-        self.0
-            .as_ref()
-            .map(Index::connection)
-            .ok_or(QueryError::OutOfRange)
+        self.get().map(Index::connection)
     }
 }
 
 impl QueryError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.to_owned(),
-            source,
-        }
+        Self::Io { path: path.to_owned(), source }
     }
 }
 
 impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Index {
-            source: Box::new(error),
-        }
+        Self::Index { source: Box::new(error) }
     }
 }

@@ -122,9 +122,8 @@ fn parse_event<'a>(bytes: &[u8]) -> Result<Record<'a>, RecordFault> {
         return Err(RecordFault::UnknownVersion);
     }
     let kind = members.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let is_call = [CallKind::Admitted, CallKind::Refused, CallKind::Finished]
-        .iter()
-        .any(|call| call.as_str() == kind);
+    let is_call =
+        [CallKind::Admitted, CallKind::Refused, CallKind::Finished].iter().any(|call| call.as_str() == kind);
     if !is_call && !Event::KINDS.contains(&kind) {
         return Err(RecordFault::UnknownKind);
     }
@@ -139,10 +138,7 @@ fn parse_event<'a>(bytes: &[u8]) -> Result<Record<'a>, RecordFault> {
     };
     let mut rest = members.clone();
     rest.remove("v");
-    let time = rest
-        .remove("time")
-        .and_then(|time| time.as_u64())
-        .filter(|time| *time <= INTEGER_MAX);
+    let time = rest.remove("time").and_then(|time| time.as_u64()).filter(|time| *time <= INTEGER_MAX);
     let event = serde_json::from_value(Value::Object(rest));
     match (event, time) {
         (Ok(event), Some(_)) if bytes.len() <= RECORD_BYTES_MAX => Ok(Record::Event(event, members)),
@@ -169,15 +165,11 @@ fn call_facets<'a>(call: &'a CallRecord<'_>) -> Facets<'a> {
 
 fn event_facets(members: &Map<String, Value>) -> Facets<'_> {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
-    let authority = members
-        .get("authority")
-        .and_then(|authority| authority.get("label"));
+    let authority = members.get("authority").and_then(|authority| authority.get("label"));
     Facets {
         time: members.get("time").and_then(Value::as_u64).unwrap_or_default(),
         kind: text("kind").unwrap_or_default(),
-        call: text("call")
-            .and_then(|id| hexdigits::decode(id.as_bytes()))
-            .map(CallHex),
+        call: text("call").and_then(|id| hexdigits::decode(id.as_bytes())).map(CallHex),
         session: text("session"),
         caller: text("caller"),
         authority: authority.and_then(Value::as_str),
@@ -193,11 +185,7 @@ fn read_strictly(bytes: &[u8]) -> Result<Value, RecordFault> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).map_err(|error| {
         // A data error is ours: everything that is JSON fits into a value.
-        if error.is_data() {
-            RecordFault::DuplicateMember
-        } else {
-            RecordFault::NotJson
-        }
+        if error.is_data() { RecordFault::DuplicateMember } else { RecordFault::NotJson }
     })?;
     reader.end().map_err(|_| RecordFault::NotJson)?;
     Ok(value)

@@ -110,10 +110,7 @@ pub(crate) fn find(layout: &Layout, origin: &str, key: &PublicKey) -> Result<Fou
     let text = String::from_utf8(text).map_err(|_| OpenError::Checkpoint(NoteError::Malformed))?;
     let checkpoint = Checkpoint::open(&text, key).map_err(OpenError::Checkpoint)?;
     if checkpoint.origin != origin {
-        return Err(OpenError::OtherLog {
-            found: checkpoint.origin,
-            expected: origin.to_owned(),
-        });
+        return Err(OpenError::OtherLog { found: checkpoint.origin, expected: origin.to_owned() });
     }
     let frontier = load_frontier(layout, checkpoint.size / 256)?;
     Walk {
@@ -126,10 +123,7 @@ pub(crate) fn find(layout: &Layout, origin: &str, key: &PublicKey) -> Result<Fou
         beyond: Vec::new(),
     }
     .walk()
-    .map(|found| Found {
-        checkpoint: Some(checkpoint.clone()),
-        ..found
-    })
+    .map(|found| Found { checkpoint: Some(checkpoint.clone()), ..found })
 }
 
 impl Found {
@@ -237,10 +231,7 @@ impl Walk<'_> {
             match Record::parse(bytes, &mut scratch) {
                 Ok(record) => self.last = Some(stop_and_time(&record)),
                 Err(fault) if self.frontier.size() < self.checkpoint.size => {
-                    return Err(OpenError::Damaged {
-                        index: self.frontier.size(),
-                        fault,
-                    });
+                    return Err(OpenError::Damaged { index: self.frontier.size(), fault });
                 }
                 // Behind the checkpoint, what is no record was torn by a crash of the machine.
                 Err(_) => break,
@@ -258,15 +249,7 @@ impl Walk<'_> {
             return Ok(());
         }
         let found = self.frontier.root();
-        if found == expected {
-            Ok(())
-        } else {
-            Err(OpenError::OtherTree {
-                size,
-                expected,
-                found,
-            })
-        }
+        if found == expected { Ok(()) } else { Err(OpenError::OtherTree { size, expected, found }) }
     }
 
     /// The last record may be the last of a full bundle.
@@ -277,10 +260,8 @@ impl Walk<'_> {
         let path = self.layout.entries(index);
         let bundle = Bundle::parse(fs::read(&path).map_err(at(&path))?, TILE_WIDTH);
         let last = bundle.records().next_back().unwrap_or_default();
-        let record = Record::parse(last, &mut Vec::new()).map_err(|fault| OpenError::Damaged {
-            index: self.frontier.size() - 1,
-            fault,
-        })?;
+        let record = Record::parse(last, &mut Vec::new())
+            .map_err(|fault| OpenError::Damaged { index: self.frontier.size() - 1, fault })?;
         self.last = Some(stop_and_time(&record));
         Ok(())
     }
@@ -288,9 +269,8 @@ impl Walk<'_> {
     /// Everything in and behind the torn bundle `index` goes; the tail is written anew.
     fn drop_behind(&mut self, index: u64) -> Result<(), OpenError> {
         let tail = self.layout.tail();
-        self.dropped += archive::read_if_there(&tail)
-            .map_err(at(&tail))?
-            .map_or(0, |bytes| count(bytes.len()));
+        self.dropped +=
+            archive::read_if_there(&tail).map_err(at(&tail))?.map_or(0, |bytes| count(bytes.len()));
         for index in index.. {
             let path = self.layout.entries(index);
             let Ok(metadata) = fs::metadata(&path) else { break };
@@ -335,8 +315,5 @@ fn count(bytes: usize) -> u64 {
 
 /// Names the path in an I/O error.
 pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    move |source| OpenError::Io { path: path.to_owned(), source }
 }

@@ -24,9 +24,8 @@ pub fn record_schema() -> Value {
     let mut definitions = call["$defs"].as_object().cloned().unwrap_or_default();
     definitions.extend(events["$defs"].as_object().cloned().unwrap_or_default());
 
-    let mut variants = CALL_KINDS
-        .map(|(kind, required, allowed)| call_variant(&call, kind, required, allowed))
-        .to_vec();
+    let mut variants =
+        CALL_KINDS.map(|(kind, required, allowed)| call_variant(&call, kind, required, allowed)).to_vec();
     for variant in events["oneOf"].as_array().into_iter().flatten() {
         variants.push(event_variant(variant));
     }
@@ -57,9 +56,7 @@ fn call_variant(call: &Value, kind: &str, required: &[&str], allowed: &[&str]) -
 }
 
 fn event_variant(variant: &Value) -> Value {
-    let kind = variant["properties"]["kind"]["const"]
-        .as_str()
-        .unwrap_or_default();
+    let kind = variant["properties"]["kind"]["const"].as_str().unwrap_or_default();
     let mut members = variant.as_object().cloned().unwrap_or_default();
     members.insert("additionalProperties".to_owned(), false.into());
     finish(members, kind, &[])
@@ -84,11 +81,7 @@ fn finish(mut variant: Map<String, Value>, kind: &str, required: &[&str]) -> Val
             }),
         );
     }
-    let mut all = variant
-        .get("required")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let mut all = variant.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     all.extend(required.iter().map(|name| json!(name)));
     all.extend(["kind", "time", "v"].map(Value::from));
     all.sort_by(|a, b| a.as_str().cmp(&b.as_str()));

@@ -92,7 +92,11 @@ enum Phase {
 /// What [`Shared::wait_to_publish`] decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
+    /// A checkpoint is due.
     Publish,
+    /// Nothing was recorded for an interval.
+    Quiet,
+    /// The log ends.
     Stop,
 }
 
@@ -215,9 +219,7 @@ impl Shared {
             (state.writer.size(), state.writer.take_unsynced_tail())
         };
         let result = taken.and_then(|unsynced| {
-            unsynced
-                .sync(&*self.storage)
-                .inspect_err(|_| self.lock().writer.distrust(unsynced))
+            unsynced.sync(&*self.storage).inspect_err(|_| self.lock().writer.distrust(unsynced))
         });
         let (waiters, answer) = {
             let mut state = self.lock();
@@ -238,36 +240,34 @@ impl Shared {
         }
     }
 
-    /// Waits until a checkpoint is due or the log stops.
-    pub(crate) fn wait_to_publish(&self) -> Wake {
+    /// Waits until a checkpoint is due or the log stops; if there is other work, also for an interval without
+    /// records.
+    pub(crate) fn wait_to_publish(&self, other_work: bool) -> Wake {
         let mut state = self.lock();
         state.publisher = Publisher::Idle;
         let idle = |state: &mut State| state.unpublished() == 0 && state.phase == Phase::Open;
-        state = self
-            .publish_wanted
-            .wait_while(state, idle)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.publisher = Publisher::Timing;
-        let few =
-            |state: &mut State| state.unpublished() < self.checkpoint_every && state.phase == Phase::Open;
-        let waited = self
-            .publish_wanted
-            .wait_timeout_while(state, self.checkpoint_interval, few);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let patience = if other_work { self.checkpoint_interval } else { Duration::MAX };
+        let waited = self.publish_wanted.wait_timeout_while(state, patience, idle);
+        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.unpublished() > 0 && state.phase == Phase::Open {
+            state.publisher = Publisher::Timing;
+            let few =
+                |state: &mut State| state.unpublished() < self.checkpoint_every && state.phase == Phase::Open;
+            let waited = self.publish_wanted.wait_timeout_while(state, self.checkpoint_interval, few);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         state.publisher = Publisher::Busy;
-        if state.phase == Phase::Open {
-            Wake::Publish
-        } else {
-            Wake::Stop
+        match state.phase {
+            Phase::Open if state.unpublished() > 0 => Wake::Publish,
+            Phase::Open => Wake::Quiet,
+            Phase::Stopping | Phase::Closed => Wake::Stop,
         }
     }
 
     /// Waits an interval after a failure, or until the log stops.
     pub(crate) fn wait_to_retry(&self) {
         let open = |state: &mut State| state.phase == Phase::Open;
-        let waited = self
-            .publish_wanted
-            .wait_timeout_while(self.lock(), self.checkpoint_interval, open);
+        let waited = self.publish_wanted.wait_timeout_while(self.lock(), self.checkpoint_interval, open);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -287,14 +287,9 @@ impl Shared {
         }
         let tried_before = std::mem::replace(&mut *tried, snapshot.size);
         self.store_partial_tiles(&snapshot)?;
-        let checkpoint = Checkpoint {
-            origin: self.origin.clone(),
-            size: snapshot.size,
-            root: snapshot.root,
-        };
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
         let note = checkpoint.sign(&self.key);
-        self.storage
-            .replace_file(&self.layout.checkpoint(), note.as_bytes())?;
+        self.storage.replace_file(&self.layout.checkpoint(), note.as_bytes())?;
         if self.durability == Durability::Disk {
             self.storage.sync_dir(self.layout.dir())?;
         }

@@ -12,10 +12,9 @@ use crate::log::AuditLog;
 impl AuditSink for AuditLog {
     fn decided(&self, call: &CallFacts<'_>, decision: &Decision<'_>) -> Recorded {
         let record = match decision {
-            Decision::Admitted { input } => CallRecord {
-                input: Some(self.digest(input)),
-                ..facts(call, CallKind::Admitted)
-            },
+            Decision::Admitted { input } => {
+                CallRecord { input: Some(self.digest(input)), ..facts(call, CallKind::Admitted) }
+            }
             Decision::Refused { reason, code } => CallRecord {
                 reason: Some(Text::from(*reason)),
                 code: Some(Text::from(code.as_str())),
@@ -26,20 +25,13 @@ impl AuditSink for AuditLog {
     }
 
     fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded {
-        let micros = u64::try_from(outcome.duration.as_micros())
-            .unwrap_or(u64::MAX)
-            .min(INTEGER_MAX);
+        let micros = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX).min(INTEGER_MAX);
         let (code, output) = match outcome.result {
             Ok(output) => (CODE_OK, Some(self.digest(output))),
             Err(code) => (code.as_str(), None),
         };
         let facts = facts(call, CallKind::Finished);
-        self.record(CallRecord {
-            code: Some(Text::from(code)),
-            micros: Some(micros),
-            output,
-            ..facts
-        })
+        self.record(CallRecord { code: Some(Text::from(code)), micros: Some(micros), output, ..facts })
     }
 }
 

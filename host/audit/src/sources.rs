@@ -30,10 +30,7 @@ pub(crate) fn store(layout: &Layout, storage: &dyn Storage, source: &[u8]) -> io
         return Ok(digest);
     }
     storage.replace_file(&path, source)?;
-    path.ancestors()
-        .skip(1)
-        .take(3)
-        .try_for_each(|dir| storage.sync_dir(dir))?;
+    path.ancestors().skip(1).take(3).try_for_each(|dir| storage.sync_dir(dir))?;
     Ok(digest)
 }
 

@@ -38,14 +38,7 @@ pub(crate) struct OsStorage;
 impl Storage for OsStorage {
     fn create(&self, path: &Path) -> io::Result<Arc<File>> {
         let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
-            .map(Arc::new)
+        options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path).map(Arc::new)
     }
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {

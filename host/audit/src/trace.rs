@@ -41,18 +41,17 @@ impl AuditReader {
                 .optional()?;
             let Some(root) = root else { return Ok(None) };
             let mut statement = connection.prepare_cached(
-                "SELECT idx FROM records WHERE root = ?1
-                 UNION SELECT idx FROM records
-                     WHERE root IS NULL AND call IN (SELECT call FROM records WHERE root = ?1)
+                "SELECT idx FROM records WHERE call = ?1
+                 UNION SELECT idx FROM records WHERE root = ?1 AND root <> call
+                 UNION SELECT idx FROM records WHERE root IS NULL AND call IN
+                     (SELECT call FROM records WHERE root = ?1 AND root <> call)
                  ORDER BY idx LIMIT ?2",
             )?;
             let rows = statement.query_map((root, TRACE_RECORDS_MAX + 1), |row| row.get::<_, u64>(0))?;
             (root, rows.collect::<Result<Vec<_>, _>>()?)
         };
         if indexes.len() > TRACE_RECORDS_MAX {
-            return Err(QueryError::TooLarge {
-                max: TRACE_RECORDS_MAX,
-            });
+            return Err(QueryError::TooLarge { max: TRACE_RECORDS_MAX });
         }
         Ok(nest(hex::encode(root), self.entries(indexes)?))
     }
@@ -71,11 +70,7 @@ fn nest(root: String, entries: Vec<Entry>) -> Option<Trace> {
         }
         let node = nodes.entry(call.clone()).or_insert_with(|| {
             order.push(call.clone());
-            Trace {
-                call,
-                entries: Vec::new(),
-                calls: Vec::new(),
-            }
+            Trace { call, entries: Vec::new(), calls: Vec::new() }
         });
         node.entries.push(entry);
     }
@@ -88,10 +83,7 @@ fn nest(root: String, entries: Vec<Entry>) -> Option<Trace> {
             continue;
         };
         node.calls.reverse();
-        let parent = parents
-            .get(&call)
-            .filter(|parent| nodes.contains_key(*parent))
-            .unwrap_or(&root);
+        let parent = parents.get(&call).filter(|parent| nodes.contains_key(*parent)).unwrap_or(&root);
         if let Some(parent) = nodes.get_mut(parent) {
             parent.calls.push(node);
         }

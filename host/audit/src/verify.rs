@@ -265,9 +265,7 @@ pub fn verify(dir: &Path, options: &VerifyOptions) -> Result<VerifyReport, Verif
     run.tiles.finish(&layout, &run.frontier)?;
     let sources = check_sources(&layout, &run.facts)?;
     Ok(VerifyReport {
-        signature: options
-            .key
-            .map_or(SignatureState::Unchecked, |_| SignatureState::Valid),
+        signature: options.key.map_or(SignatureState::Unchecked, |_| SignatureState::Valid),
         records,
         covered: published.size,
         root: run.frontier.root(),
@@ -297,24 +295,15 @@ fn checkpoints(
     };
     let path = layout.checkpoint();
     let bytes = archive::read_if_there(&path).map_err(at(&path))?;
-    let bytes = bytes.ok_or_else(|| VerifyError::CheckpointMissing {
-        dir: layout.dir().to_owned(),
-    })?;
-    let text = String::from_utf8(bytes).map_err(|_| VerifyError::Checkpoint {
-        which: Which::Published,
-        fault: NoteError::Malformed,
-    })?;
+    let bytes = bytes.ok_or_else(|| VerifyError::CheckpointMissing { dir: layout.dir().to_owned() })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| VerifyError::Checkpoint { which: Which::Published, fault: NoteError::Malformed })?;
     let published = open(Which::Published, &text)?;
-    let given = options
-        .checkpoint
-        .as_deref()
-        .map(|text| open(Which::Given, text))
-        .transpose()?;
+    let given = options.checkpoint.as_deref().map(|text| open(Which::Given, text)).transpose()?;
     match given {
-        Some(given) if given.origin != published.origin => Err(VerifyError::OtherLog {
-            found: given.origin,
-            expected: published.origin,
-        }),
+        Some(given) if given.origin != published.origin => {
+            Err(VerifyError::OtherLog { found: given.origin, expected: published.origin })
+        }
         given => Ok((published, given)),
     }
 }
@@ -353,14 +342,11 @@ impl Run<'_> {
                     .map_err(|fault| VerifyError::Record { index, fault })?;
                 self.frontier.push(Hash::of_leaf(bytes));
                 // Records that contradict each other because one was moved: the moved one is the finding.
-                self.facts
-                    .note(index, &record)
-                    .map_err(|error| self.other_leaf().unwrap_or(error))?;
+                self.facts.note(index, &record).map_err(|error| self.other_leaf().unwrap_or(error))?;
                 self.check_roots()?;
             }
             self.bytes += count(bundle.whole_bytes());
-            self.tiles
-                .check_bundle(self.layout, index, bundle, &self.frontier)?;
+            self.tiles.check_bundle(self.layout, index, bundle, &self.frontier)?;
             if bundle.entries.len() == TILE_WIDTH {
                 for tile in self.frontier.full_tiles() {
                     let required = tile.index < crate::shared::place(self.published.size, tile.level);
@@ -385,12 +371,7 @@ impl Run<'_> {
             if found == expected {
                 return Ok(());
             }
-            Err(self.other_leaf().unwrap_or(VerifyError::OtherTree {
-                which,
-                size,
-                expected,
-                found,
-            }))
+            Err(self.other_leaf().unwrap_or(VerifyError::OtherTree { which, size, expected, found }))
         })
     }
 
@@ -404,15 +385,7 @@ impl Run<'_> {
         let found = self.frontier.size();
         self.each_checkpoint(|which, checkpoint| {
             let covered = checkpoint.size;
-            if found < covered {
-                Err(VerifyError::Truncated {
-                    which,
-                    covered,
-                    found,
-                })
-            } else {
-                Ok(())
-            }
+            if found < covered { Err(VerifyError::Truncated { which, covered, found }) } else { Ok(()) }
         })
     }
 
@@ -430,11 +403,7 @@ fn check_full(bundle: &Bundle, path: &Path) -> Result<(), VerifyError> {
     if records == TILE_WIDTH && trailing == 0 {
         return Ok(());
     }
-    Err(VerifyError::Bundle {
-        path: path.to_owned(),
-        records,
-        trailing,
-    })
+    Err(VerifyError::Bundle { path: path.to_owned(), records, trailing })
 }
 
 /// Checks every source once, and answers how many there are.
@@ -444,10 +413,7 @@ fn check_sources(layout: &Layout, facts: &Facts) -> Result<u64, VerifyError> {
         match sources::load(layout, digest).map_err(at(&path))? {
             Kept::Text(_) => {}
             Kept::Missing => {
-                return Err(VerifyError::SourceMissing {
-                    index,
-                    digest: *digest,
-                });
+                return Err(VerifyError::SourceMissing { index, digest: *digest });
             }
             Kept::Changed => return Err(VerifyError::SourceChanged { index, path }),
         }
@@ -461,10 +427,7 @@ fn count(items: usize) -> u64 {
 
 /// Names the path in an I/O error.
 fn at(path: &Path) -> impl FnOnce(io::Error) -> VerifyError {
-    move |source| VerifyError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    move |source| VerifyError::Io { path: path.to_owned(), source }
 }
 
 /// A file's content; `None` when it is gone, as partial tiles of a live log go.

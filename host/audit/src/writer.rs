@@ -80,15 +80,7 @@ impl Writer {
         tail: Vec<u8>,
     ) -> Self {
         let (file, unsynced) = (TailFile::Suspect, Unsynced::default());
-        Self {
-            layout,
-            storage,
-            durability,
-            frontier,
-            tail,
-            file,
-            unsynced,
-        }
+        Self { layout, storage, durability, frontier, tail, file, unsynced }
     }
 
     /// Records in the log.
@@ -106,9 +98,7 @@ impl Writer {
         let start = self.tail.len();
         self.tail.extend_from_slice(&[0, 0]);
         write(&mut self.tail);
-        let length = u16::try_from(self.tail.len() - start - 2)
-            .ok()
-            .filter(|length| *length > 0);
+        let length = u16::try_from(self.tail.len() - start - 2).ok().filter(|length| *length > 0);
         let Some(length) = length else {
             self.tail.truncate(start);
             return Err(WriteError::TooLong);
@@ -149,12 +139,7 @@ impl Writer {
             self.rotate()?;
         }
         let levels = self.frontier.levels().to_vec();
-        Ok(Snapshot {
-            size: self.size(),
-            root: self.frontier.root(),
-            levels,
-            tail: self.tail.clone(),
-        })
+        Ok(Snapshot { size: self.size(), root: self.frontier.root(), levels, tail: self.tail.clone() })
     }
 
     /// Hands over the tail file and the names to sync for the records so far to be durable.
@@ -166,11 +151,7 @@ impl Writer {
             TailFile::Whole(file) => Some(Arc::clone(file)),
             TailFile::Torn(_) | TailFile::Suspect => None,
         };
-        Ok(Unsynced {
-            tail,
-            files: Vec::new(),
-            dirs: std::mem::take(&mut self.unsynced.dirs),
-        })
+        Ok(Unsynced { tail, files: Vec::new(), dirs: std::mem::take(&mut self.unsynced.dirs) })
     }
 
     /// Hands over everything that a published checkpoint relies on.
@@ -224,10 +205,7 @@ impl Writer {
         self.note_unsynced(file, &path);
         if self.durability == Durability::Disk {
             // The next tail must not reach the disk before this one has its name there.
-            self.unsynced
-                .dirs
-                .iter()
-                .try_for_each(|dir| self.storage.sync_dir(dir))?;
+            self.unsynced.dirs.iter().try_for_each(|dir| self.storage.sync_dir(dir))?;
         }
         self.file = TailFile::Whole(self.storage.create(&self.layout.tail())?);
         self.unsynced.dirs.insert(self.layout.dir().to_owned());
@@ -235,10 +213,7 @@ impl Writer {
     }
 
     fn store_full_tiles(&mut self) -> io::Result<()> {
-        self.frontier
-            .full_tiles()
-            .iter()
-            .try_for_each(|tile| self.store_tile(tile))
+        self.frontier.full_tiles().iter().try_for_each(|tile| self.store_tile(tile))
     }
 
     /// Stores one full tile.
@@ -252,10 +227,7 @@ impl Writer {
     /// Remembers a new file and every directory between it and the log's own.
     fn note_unsynced(&mut self, file: Arc<File>, path: &Path) {
         self.unsynced.files.push(file);
-        let within = path
-            .ancestors()
-            .skip(1)
-            .take_while(|dir| dir.starts_with(self.layout.dir()));
+        let within = path.ancestors().skip(1).take_while(|dir| dir.starts_with(self.layout.dir()));
         self.unsynced.dirs.extend(within.map(Path::to_owned));
     }
 }
@@ -263,10 +235,7 @@ impl Writer {
 impl Unsynced {
     /// Waits until everything in it is on the disk.
     pub(crate) fn sync(&self, storage: &dyn Storage) -> io::Result<()> {
-        self.files
-            .iter()
-            .chain(&self.tail)
-            .try_for_each(|file| storage.sync(file))?;
+        self.files.iter().chain(&self.tail).try_for_each(|file| storage.sync(file))?;
         self.dirs.iter().try_for_each(|dir| storage.sync_dir(dir))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```compile_fail
 //! // A call cannot be admitted by hand.
-//! let forged = alknet_call::Admitted { input: serde_json::Value::Null, scope: todo!() };
+//! let forged = alknet_call::Admitted { input: serde_json::Value::Null, scope: unreachable!() };
 //! ```
 
 use std::sync::Arc;

@@ -27,6 +27,8 @@ pub(crate) fn start(directives: &str) -> CommandResult {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // A log that cannot be written is nowhere to be told about; trying to would panic, and end a host.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && crate::output::colours_are_wanted())
         .with_target(false);
     subscriber

@@ -19,10 +19,7 @@ impl Peer {
     pub(super) fn new(dialer: Dialer, connection: Connection) -> Self {
         Self {
             client: Client::new(connection, Limits::default()),
-            options: CallOptions {
-                timeout: Some(super::PATIENCE),
-                ..CallOptions::default()
-            },
+            options: CallOptions { timeout: Some(super::PATIENCE), ..CallOptions::default() },
             _dialer: dialer,
         }
     }

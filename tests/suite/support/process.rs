@@ -24,15 +24,11 @@ struct Gathered {
 
 impl Process {
     /// Starts a process with this on its standard input.
-    pub(crate) fn start(command: &mut Command, input: &str) -> Self {
+    pub(crate) fn start(mut command: Command, input: &str) -> Self {
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let process = Self {
-            stdout: Gathered::of(stdout),
-            stderr: Gathered::of(stderr),
-            child,
-        };
+        let process = Self { stdout: Gathered::of(stdout), stderr: Gathered::of(stderr), child };
         process.feed(input)
     }
 
@@ -116,10 +112,7 @@ impl Gathered {
             }
             assert!(rest.is_empty(), "a process wrote what is no text");
         });
-        Self {
-            text,
-            reader: Some(reader),
-        }
+        Self { text, reader: Some(reader) }
     }
 
     async fn says(&self, what: &str, holds: impl FnMut(&String) -> bool) -> bool {

@@ -133,7 +133,7 @@ impl Project {
         args: impl IntoIterator<Item = A>,
         input: &str,
     ) -> Ran {
-        let mut process = Process::start(&mut self.command(args), input);
+        let mut process = Process::start(self.command(args), input);
         let status = process.ended().await;
         Ran {
             code: status.code().expect("ended by a signal"),
@@ -144,7 +144,7 @@ impl Project {
 
     /// Starts a command in the project's folder.
     pub(crate) fn begin<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Process {
-        Process::start(&mut self.command(args), "")
+        Process::start(self.command(args), "")
     }
 
     /// Starts the host and waits until it listens.
@@ -154,19 +154,35 @@ impl Project {
 
     /// Starts the host with further options.
     pub(crate) async fn serve_with(&self, options: &[&str]) -> Serving {
+        self.copy_engine().await;
+        Serving::start(self.command(["serve", "--json"].iter().chain(options))).await
+    }
+
+    /// Starts the host from a shell, in which `"$@"` is the command.
+    pub(crate) async fn serve_from_shell(&self, script: &str) -> Serving {
+        self.copy_engine().await;
+        let command = self.command(["serve", "--json"]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
+        Serving::start(self.at_home(shell)).await
+    }
+
+    async fn copy_engine(&self) {
         let kept = compiled_engine().await;
         for file in std::fs::read_dir(kept).unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), self.data("cache").join(file.file_name())).unwrap();
         }
-        Serving::start(self, options).await
     }
 
-    /// A command in the project's folder.
-    pub(super) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+    fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(program());
-        let command_in = command.args(args).current_dir(self.file(""));
-        command_in.env("TMPDIR", self.temporary());
+        command.args(args);
+        self.at_home(command)
+    }
+
+    fn at_home(&self, mut command: Command) -> Command {
+        command.current_dir(self.file("")).env("TMPDIR", self.temporary());
         command
     }
 }
@@ -190,7 +206,7 @@ async fn compiled_engine() -> &'static Path {
             let file = file.unwrap();
             std::fs::copy(file.path(), project.data("cache").join(file.file_name())).unwrap();
         }
-        let host = Serving::start(&project, &[]).await;
+        let host = Serving::start(project.command(["serve", "--json"])).await;
         drop(host);
         let written = std::fs::read_dir(project.data("cache")).unwrap();
         let newest = written

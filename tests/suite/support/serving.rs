@@ -1,7 +1,7 @@
 //! A host that runs as a process of its own.
 
 use std::net::SocketAddr;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use alknet_core::{ALPN_CALL, Connection, Ed25519SecretKey, Fingerprint};
 use alknet_net::{DialError, Dialer};
@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::client::Peer;
 use super::process::Process;
-use super::project::Project;
 use super::{program, soon};
 
 /// A running host; killed when it is dropped.
@@ -28,10 +27,9 @@ pub(crate) struct Ended {
 }
 
 impl Serving {
-    /// Starts the host of a project and waits for its announcement.
-    pub(super) async fn start(project: &Project, options: &[&str]) -> Self {
-        let args = ["serve", "--json"].iter().chain(options);
-        let process = Process::start(&mut project.command(args), "");
+    /// Starts a host and waits for its announcement.
+    pub(super) async fn start(command: Command) -> Self {
+        let process = Process::start(command, "");
         process.says(|text| text.ends_with('\n')).await;
         let line = process.stdout();
         let listening = serde_json::from_str(&line)
@@ -50,7 +48,10 @@ impl Serving {
     }
 
     /// A connection that shows this key, or none.
-    pub(crate) async fn dial(&self, key: Option<Ed25519SecretKey>) -> Result<(Dialer, Connection), DialError> {
+    pub(crate) async fn dial(
+        &self,
+        key: Option<Ed25519SecretKey>,
+    ) -> Result<(Dialer, Connection), DialError> {
         self.dial_as(key, ALPN_CALL).await
     }
 

@@ -10,14 +10,8 @@ use crate::*;
 
 /// Records by index.
 fn records(dir: &Path) -> Vec<Value> {
-    let page = Page {
-        limit: 1000,
-        ..Page::default()
-    };
-    let matches = AuditReader::open(dir)
-        .unwrap()
-        .query(&Filter::default(), &page)
-        .unwrap();
+    let page = Page { limit: 1000, ..Page::default() };
+    let matches = AuditReader::open(dir).unwrap().query(&Filter::default(), &page).unwrap();
     assert_eq!(matches.next, None);
     matches.entries.into_iter().map(|entry| entry.record).collect()
 }
@@ -95,22 +89,12 @@ fn what_a_power_cut_leaves_behind_the_checkpoint() {
     torn[first + 10..first + 60].fill(0);
     fs::write(hole.path().join("tail"), &torn).unwrap();
     let kept = 2 + usize::from(u16::from_be_bytes([tail[0], tail[1]]));
-    check_recovery(
-        hole.path(),
-        &before,
-        513,
-        u64::try_from(tail.len() - kept).unwrap(),
-    );
+    check_recovery(hole.path(), &before, 513, u64::try_from(tail.len() - kept).unwrap());
 
     // A bundle was renamed before its content reached the disk.
     let bundle_torn = image(dir.path());
     fs::write(bundle_torn.path().join("tile/entries/001"), &bundle[..first + 1]).unwrap();
-    check_recovery(
-        bundle_torn.path(),
-        &before,
-        257,
-        u64::try_from(1 + tail.len()).unwrap(),
-    );
+    check_recovery(bundle_torn.path(), &before, 257, u64::try_from(1 + tail.len()).unwrap());
     assert!(!bundle_torn.path().join("tile/0/001").exists());
 
     // Tiles are computed again from the entries.
@@ -138,11 +122,7 @@ fn a_crash_between_any_two_steps_of_a_rotation() {
 
     // The tile is written, the tail not renamed.
     let tile_only = image(rotated.path());
-    fs::rename(
-        tile_only.path().join("tile/entries/000"),
-        tile_only.path().join("tail"),
-    )
-    .unwrap();
+    fs::rename(tile_only.path().join("tile/entries/000"), tile_only.path().join("tail")).unwrap();
     check_recovery(tile_only.path(), &before, 256, 0);
 
     // The tail is renamed, no new one made.
@@ -173,10 +153,7 @@ fn a_log_that_is_not_what_its_checkpoint_says_is_not_opened() {
     };
     let edit = |path: &Path, from: &str, to: &str| {
         let bytes = fs::read(path).unwrap();
-        let at = bytes
-            .windows(from.len())
-            .position(|window| window == from.as_bytes())
-            .unwrap();
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
         let mut edited = bytes.clone();
         edited.splice(at..at + from.len(), to.bytes());
         fs::write(path, edited).unwrap();
@@ -187,26 +164,11 @@ fn a_log_that_is_not_what_its_checkpoint_says_is_not_opened() {
             &|dir| edit(&dir.join("tail"), "\"v\":1", "\"v\":2"),
             "record 512 is damaged: its version is unknown",
         ),
-        (
-            &|dir| fs::remove_file(dir.join("tail")).unwrap(),
-            "covers 601 records, but only 512",
-        ),
-        (
-            &|dir| fs::remove_file(dir.join("checkpoint")).unwrap(),
-            "records but no checkpoint",
-        ),
-        (
-            &|dir| edit(&dir.join("checkpoint"), "\n601\n", "\n512\n"),
-            "its signature is wrong",
-        ),
-        (
-            &|dir| fs::remove_file(dir.join("tile/0/001")).unwrap(),
-            "tile/0/001",
-        ),
-        (
-            &|dir| fs::write(dir.join("tile/0/001"), [0; 8192]).unwrap(),
-            "have",
-        ),
+        (&|dir| fs::remove_file(dir.join("tail")).unwrap(), "covers 601 records, but only 512"),
+        (&|dir| fs::remove_file(dir.join("checkpoint")).unwrap(), "records but no checkpoint"),
+        (&|dir| edit(&dir.join("checkpoint"), "\n601\n", "\n512\n"), "its signature is wrong"),
+        (&|dir| fs::remove_file(dir.join("tile/0/001")).unwrap(), "tile/0/001"),
+        (&|dir| fs::write(dir.join("tile/0/001"), [0; 8192]).unwrap(), "have"),
     ];
     for (change, expected) in cases {
         let error = refused(change);
@@ -218,27 +180,12 @@ fn a_log_that_is_not_what_its_checkpoint_says_is_not_opened() {
 fn a_log_is_opened_by_its_own_key_and_name_only() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
-    let other_key = Options {
-        key: alknet_core::Ed25519SecretKey::from_bytes(&[2; 32]),
-        ..options()
-    };
+    let other_key = Options { key: alknet_core::Ed25519SecretKey::from_bytes(&[2; 32]), ..options() };
     let error = AuditLog::open(dir.path(), other_key).unwrap_err().to_string();
     assert!(error.contains("not signed by the expected key"), "{error}");
-    let other_name = Options {
-        origin: "host/other".to_owned(),
-        ..options()
-    };
-    assert!(matches!(
-        AuditLog::open(dir.path(), other_name),
-        Err(OpenError::OtherLog { .. })
-    ));
-    let no_name = Options {
-        origin: "host other".to_owned(),
-        ..options()
-    };
-    assert!(matches!(
-        AuditLog::open(dir.path(), no_name),
-        Err(OpenError::Origin)
-    ));
+    let other_name = Options { origin: "host/other".to_owned(), ..options() };
+    assert!(matches!(AuditLog::open(dir.path(), other_name), Err(OpenError::OtherLog { .. })));
+    let no_name = Options { origin: "host other".to_owned(), ..options() };
+    assert!(matches!(AuditLog::open(dir.path(), no_name), Err(OpenError::Origin)));
     drop(open(dir.path()));
 }

@@ -65,14 +65,8 @@ fn one_sync_commits_all_that_queued_while_the_last_one_ran() {
     let (leave, leaves) = channel();
     // Syncs of the opening pass at once.
     (0..8).for_each(|_| leave.send(Ok(())).unwrap());
-    let storage = Arc::new(Gated {
-        entered: Mutex::new(entered),
-        leave: Mutex::new(leaves),
-    });
-    let options = Options {
-        durability: Durability::Disk,
-        ..options()
-    };
+    let storage = Arc::new(Gated { entered: Mutex::new(entered), leave: Mutex::new(leaves) });
+    let options = Options { durability: Durability::Disk, ..options() };
     let log = AuditLog::open_on(dir.path(), options, Arc::<Gated>::clone(&storage)).unwrap();
     while storage.leave.lock().unwrap().try_recv().is_ok() {}
     while entries.try_recv().is_ok() {}
@@ -80,16 +74,12 @@ fn one_sync_commits_all_that_queued_while_the_last_one_ran() {
     let first = pending(Call::root("fs/list").admit(&log));
     entries.recv().unwrap();
     // The first sync runs: these queue.
-    let queued = (0..64)
-        .map(|_| pending(Call::root("fs/list").admit(&log)))
-        .collect::<Vec<_>>();
+    let queued = (0..64).map(|_| pending(Call::root("fs/list").admit(&log))).collect::<Vec<_>>();
     leave.send(Ok(())).unwrap();
     assert_eq!(block_on(first), Ok(()));
     entries.recv().unwrap();
     leave.send(Ok(())).unwrap();
-    queued
-        .into_iter()
-        .for_each(|pending| assert_eq!(block_on(pending), Ok(())));
+    queued.into_iter().for_each(|pending| assert_eq!(block_on(pending), Ok(())));
     assert!(entries.try_recv().is_err(), "65 records took two syncs");
 
     // A sync that fails refuses everybody who waits for it, and the log goes on.
@@ -108,10 +98,7 @@ fn one_sync_commits_all_that_queued_while_the_last_one_ran() {
 #[test]
 fn dropping_the_future_keeps_the_record() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options {
-        durability: Durability::Disk,
-        ..options()
-    };
+    let options = Options { durability: Durability::Disk, ..options() };
     let log = AuditLog::open_on(dir.path(), options, Arc::new(Unsynced)).unwrap();
     let event = session_opened("s");
     drop(pending(Call::root("fs/list").admit(&log)));
@@ -126,11 +113,7 @@ fn threads_append_together() {
     for durability in [Durability::Os, Durability::Disk] {
         let dir = tempfile::tempdir().unwrap();
         // Checkpoints are published all the while.
-        let options = Options {
-            durability,
-            checkpoint_every: 50,
-            ..options()
-        };
+        let options = Options { durability, checkpoint_every: 50, ..options() };
         let log = AuditLog::open_on(dir.path(), options, Arc::new(Unsynced)).unwrap();
         thread::scope(|scope| {
             for thread in 0..4 {
@@ -140,8 +123,7 @@ fn threads_append_together() {
                         if durability == Durability::Os {
                             Call::root(&format!("thread/{thread}")).run(log, &json!(at));
                         } else {
-                            log.append(&session_opened(&format!("thread/{thread}/{at}")))
-                                .unwrap();
+                            log.append(&session_opened(&format!("thread/{thread}/{at}"))).unwrap();
                         }
                     }
                 });
@@ -161,15 +143,9 @@ fn threads_append_together() {
 #[test]
 fn checkpoints_are_published_by_count() {
     let dir = tempfile::tempdir().unwrap();
-    let log = AuditLog::open_on(
-        dir.path(),
-        Options {
-            checkpoint_every: 10,
-            ..options()
-        },
-        Arc::new(Unsynced),
-    )
-    .unwrap();
+    let log =
+        AuditLog::open_on(dir.path(), Options { checkpoint_every: 10, ..options() }, Arc::new(Unsynced))
+            .unwrap();
     fill(&log, 10);
     while check(dir.path()).covered < 10 {
         thread::yield_now();
@@ -179,13 +155,21 @@ fn checkpoints_are_published_by_count() {
 #[test]
 fn checkpoints_are_published_by_time() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options {
-        checkpoint_interval: std::time::Duration::from_millis(1),
-        ..options()
-    };
+    let options = Options { checkpoint_interval: std::time::Duration::from_millis(1), ..options() };
     let log = AuditLog::open_on(dir.path(), options, Arc::new(Unsynced)).unwrap();
     fill(&log, 3);
     while check(dir.path()).covered < 3 {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn the_index_follows_when_the_log_is_quiet() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { checkpoint_interval: std::time::Duration::from_millis(1), ..options() };
+    let log = AuditLog::open_on(dir.path(), options, Arc::new(Unsynced)).unwrap();
+    fill(&log, 3);
+    while log.reader().indexed() < 3 {
         thread::yield_now();
     }
 }

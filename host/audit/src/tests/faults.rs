@@ -48,8 +48,7 @@ impl Faulty {
     }
 
     fn check(&self) -> io::Result<()> {
-        self.step()?
-            .map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()))
+        self.step()?.map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()))
     }
 }
 
@@ -90,15 +89,9 @@ impl Storage for Faulty {
 fn survive(base: &Path, durability: Durability, first: u64, count: u64, fault: Fault) -> u64 {
     let dir = image(base);
     let storage = Arc::new(Faulty::default());
-    let log = AuditLog::open_on(
-        dir.path(),
-        Options {
-            durability,
-            ..options()
-        },
-        Arc::<Faulty>::clone(&storage),
-    )
-    .unwrap();
+    let log =
+        AuditLog::open_on(dir.path(), Options { durability, ..options() }, Arc::<Faulty>::clone(&storage))
+            .unwrap();
     storage.fail(first, count, fault);
     let mut acknowledged = vec![];
     for at in 0..8 {
@@ -119,16 +112,9 @@ fn survive(base: &Path, durability: Durability, first: u64, count: u64, fault: F
     check(crashed.path());
     log.close().unwrap();
     check(dir.path());
-    let page = Page {
-        limit: 1000,
-        after: Some(252),
-        ..Page::default()
-    };
-    let matches = log.reader().query(&Filter::default(), &page).unwrap();
-    let mut recorded = matches
-        .entries
-        .iter()
-        .filter_map(|entry| entry.record["session"].as_str());
+    let page = Page { limit: 1000, after: Some(252), ..Page::default() };
+    let matches = AuditReader::open(dir.path()).unwrap().query(&Filter::default(), &page).unwrap();
+    let mut recorded = matches.entries.iter().filter_map(|entry| entry.record["session"].as_str());
     for name in &acknowledged {
         match durability {
             Durability::Os => assert_eq!(recorded.next(), Some(name.as_str())),

@@ -4,16 +4,8 @@ use crate::Hash;
 use crate::merkle::Frontier;
 use crate::proof::{self, ConsistencyProof, InclusionProof, Tiles};
 
-const LEAVES: [&str; 8] = [
-    "",
-    "00",
-    "10",
-    "2021",
-    "3031",
-    "40414243",
-    "5051525354555657",
-    "606162636465666768696a6b6c6d6e6f",
-];
+const LEAVES: [&str; 8] =
+    ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 
 const ROOTS: [&str; 8] = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
@@ -95,14 +87,7 @@ fn inclusion_proofs() {
         let count = usize::try_from(size).unwrap();
         let proof =
             proof::inclusion(&mut AllLevels::new((0..count).map(leaf).collect()), index, size).unwrap();
-        assert_eq!(
-            proof,
-            InclusionProof {
-                index,
-                size,
-                path: hashes(path)
-            }
-        );
+        assert_eq!(proof, InclusionProof { index, size, path: hashes(path) });
         let root = ROOTS[count - 1].parse().unwrap();
         assert!(proof.verify(&leaf(usize::try_from(index).unwrap()), &root));
         assert!(!proof.verify(&leaf(7 - usize::try_from(index).unwrap()), &root) || index == 7 - index);
@@ -111,24 +96,13 @@ fn inclusion_proofs() {
 
 #[test]
 fn consistency_proofs() {
-    let cases: [(u64, u64, &[&str]); 4] = [
-        (1, 1, &[]),
-        (1, 8, &[A, B, C]),
-        (6, 8, &[F, E, ROOTS[3]]),
-        (2, 5, &[B, D]),
-    ];
+    let cases: [(u64, u64, &[&str]); 4] =
+        [(1, 1, &[]), (1, 8, &[A, B, C]), (6, 8, &[F, E, ROOTS[3]]), (2, 5, &[B, D])];
     for (from, to, path) in cases {
         let count = usize::try_from(to).unwrap();
         let proof =
             proof::consistency(&mut AllLevels::new((0..count).map(leaf).collect()), from, to).unwrap();
-        assert_eq!(
-            proof,
-            ConsistencyProof {
-                from,
-                to,
-                path: hashes(path)
-            }
-        );
+        assert_eq!(proof, ConsistencyProof { from, to, path: hashes(path) });
         let root = |size: u64| ROOTS[usize::try_from(size).unwrap() - 1].parse().unwrap();
         assert!(proof.verify(&root(from), &root(to)));
         assert!(!proof.verify(&root(to), &root(from)) || from == to);
@@ -138,12 +112,8 @@ fn consistency_proofs() {
 /// Sizes around every edge of tiles: proofs hold, and break with any change.
 #[test]
 fn proofs_across_tiles() {
-    let leaves = (0..65_800_u32)
-        .map(|at| Hash::of_leaf(&at.to_be_bytes()))
-        .collect::<Vec<_>>();
-    let sizes = [
-        1_u64, 2, 255, 256, 257, 511, 513, 1000, 65_535, 65_536, 65_537, 65_800,
-    ];
+    let leaves = (0..65_800_u32).map(|at| Hash::of_leaf(&at.to_be_bytes())).collect::<Vec<_>>();
+    let sizes = [1_u64, 2, 255, 256, 257, 511, 513, 1000, 65_535, 65_536, 65_537, 65_800];
     let mut frontier = Frontier::default();
     let mut roots = std::collections::BTreeMap::new();
     for leaf in &leaves {
@@ -156,22 +126,13 @@ fn proofs_across_tiles() {
     let root = |size: u64| roots[&size];
     let mut tiles = AllLevels::new(leaves.clone());
     for size in sizes {
-        assert_eq!(
-            root(size),
-            Hash::of_subtrees(&leaves[..usize::try_from(size).unwrap()])
-        );
+        assert_eq!(root(size), Hash::of_subtrees(&leaves[..usize::try_from(size).unwrap()]));
         for index in [0, size / 3, size / 2, size - 1] {
             let proof = proof::inclusion(&mut tiles, index, size).unwrap();
             let leaf = leaves[usize::try_from(index).unwrap()];
             assert!(proof.verify(&leaf, &root(size)), "{index} of {size}");
-            let other = InclusionProof {
-                index: index ^ 1,
-                ..proof.clone()
-            };
-            assert!(
-                size == 1 || !other.verify(&leaf, &root(size)),
-                "{index} of {size}"
-            );
+            let other = InclusionProof { index: index ^ 1, ..proof.clone() };
+            assert!(size == 1 || !other.verify(&leaf, &root(size)), "{index} of {size}");
             for at in 0..proof.path.len() {
                 let mut broken = proof.clone();
                 broken.path[at].0[0] ^= 1;

@@ -27,14 +27,10 @@ struct Story {
 fn tell(log: &AuditLog) -> Story {
     log.append(&session_opened("s1")).unwrap();
     log.append(&session_opened("s2")).unwrap();
-    let (v1, v2) = (
-        log.store_source(SOURCE.as_bytes()).unwrap(),
-        log.store_source(b"// v2").unwrap(),
-    );
+    let (v1, v2) = (log.store_source(SOURCE.as_bytes()).unwrap(), log.store_source(b"// v2").unwrap());
     let register = Call::root("session/register");
     drop(register.admit(log));
-    log.append(&registered("s1", "session/count", 1, v1, Some(register.id)))
-        .unwrap();
+    log.append(&registered("s1", "session/count", 1, v1, Some(register.id))).unwrap();
     drop(register.finish(log, Ok(&json!({ "version": 1 }))));
 
     let invoke = Call::root("session/invoke");
@@ -44,41 +40,21 @@ fn tell(log: &AuditLog) -> Story {
     for at in 0..2 {
         tool.child("fs/list").in_session("s1", None).run(log, &json!(at));
     }
-    drop(
-        tool.child("admin/stop")
-            .in_session("s1", None)
-            .refuse(log, "scope", &ErrorCode::FORBIDDEN),
-    );
+    drop(tool.child("admin/stop").in_session("s1", None).refuse(log, "scope", &ErrorCode::FORBIDDEN));
     drop(tool.finish(log, Ok(&json!({ "words": 7 }))));
     drop(invoke.finish(log, Ok(&json!({ "words": 7 }))));
 
-    log.append(&registered("s1", "session/count", 2, v2, None))
-        .unwrap();
+    log.append(&registered("s1", "session/count", 2, v2, None)).unwrap();
     let second = Call::root("session/count").in_session("s1", Some(&v2));
     drop(second.admit(log));
     drop(second.finish(log, Err(&ErrorCode::TIMEOUT)));
     log.append(&session_closed("s1")).unwrap();
-    Story {
-        invoke: invoke.id,
-        tool: tool.id,
-        register: register.id,
-        v1,
-        v2,
-    }
+    Story { invoke: invoke.id, tool: tool.id, register: register.id, v1, v2 }
 }
 
 fn indexes(reader: &AuditReader, filter: &Filter) -> Vec<u64> {
-    let page = Page {
-        limit: 1000,
-        ..Page::default()
-    };
-    reader
-        .query(filter, &page)
-        .unwrap()
-        .entries
-        .iter()
-        .map(|entry| entry.index)
-        .collect()
+    let page = Page { limit: 1000, ..Page::default() };
+    reader.query(filter, &page).unwrap().entries.iter().map(|entry| entry.index).collect()
 }
 
 fn text(text: &str) -> Option<String> {
@@ -111,10 +87,7 @@ fn filters() {
         (&[("kind", "")], 0),
     ];
     for (members, expected) in cases {
-        let filter = members
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), json!(value)))
-            .collect();
+        let filter = members.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         let filter = serde_json::from_value(serde_json::Value::Object(filter)).unwrap();
         assert_eq!(indexes(log.reader(), &filter).len(), expected, "{members:?}");
     }
@@ -124,28 +97,13 @@ fn filters() {
 fn times() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(1_000));
-    let log = AuditLog::open(
-        dir.path(),
-        Options {
-            clock: Arc::<ManualClock>::clone(&clock),
-            ..options()
-        },
-    )
-    .unwrap();
+    let log = AuditLog::open(dir.path(), Options { clock: Arc::<ManualClock>::clone(&clock), ..options() })
+        .unwrap();
     for _ in 0..5 {
         fill(&log, 1);
         clock.advance(Duration::from_micros(10));
     }
-    let between = |since, until| {
-        indexes(
-            log.reader(),
-            &Filter {
-                since,
-                until,
-                ..Filter::default()
-            },
-        )
-    };
+    let between = |since, until| indexes(log.reader(), &Filter { since, until, ..Filter::default() });
     assert_eq!(between(Some(1_010), Some(1_030)), [1, 2]);
     assert_eq!(between(None, Some(1_010)), [0]);
     assert_eq!(between(Some(1_040), None), [4]);
@@ -161,11 +119,7 @@ fn pages_stay_the_same_while_the_log_grows() {
         let mut seen = vec![];
         let mut after = None;
         loop {
-            let page = Page {
-                after,
-                limit: 70,
-                order,
-            };
+            let page = Page { after, limit: 70, order };
             let matches = log.reader().query(&Filter::default(), &page).unwrap();
             assert!(matches.entries.len() == 70 || matches.next.is_none());
             seen.extend(matches.entries.iter().map(|entry| entry.index));
@@ -192,37 +146,17 @@ fn traces() {
         let tree = log.reader().trace(&call.to_string()).unwrap().unwrap();
         assert_eq!(tree.call, story.invoke.to_string());
         assert_eq!(tree.entries.len(), 2);
-        let [tool] = tree.calls.as_slice() else {
-            panic!("{tree:?}")
-        };
-        assert_eq!(
-            (tool.call.as_str(), tool.entries.len()),
-            (story.tool.to_string().as_str(), 2)
-        );
-        let operations = tool
-            .calls
-            .iter()
-            .map(|call| call.entries[0].record["operation"].as_str().unwrap());
-        assert_eq!(
-            operations.collect::<Vec<_>>(),
-            ["fs/list", "fs/list", "admin/stop"]
-        );
+        let [tool] = tree.calls.as_slice() else { panic!("{tree:?}") };
+        assert_eq!((tool.call.as_str(), tool.entries.len()), (story.tool.to_string().as_str(), 2));
+        let operations = tool.calls.iter().map(|call| call.entries[0].record["operation"].as_str().unwrap());
+        assert_eq!(operations.collect::<Vec<_>>(), ["fs/list", "fs/list", "admin/stop"]);
         assert_eq!(tool.calls[2].entries[0].record["kind"], "call.refused");
     }
     // The event that a call caused is told with it.
     let tree = log.reader().trace(&story.register.to_string()).unwrap().unwrap();
-    let kinds = tree
-        .entries
-        .iter()
-        .map(|entry| entry.record["kind"].as_str().unwrap());
-    assert_eq!(
-        kinds.collect::<Vec<_>>(),
-        ["call.admitted", "operation.registered", "call.finished"]
-    );
-    assert_eq!(
-        log.reader().trace("00000000000000000000000000000000").unwrap(),
-        None
-    );
+    let kinds = tree.entries.iter().map(|entry| entry.record["kind"].as_str().unwrap());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["call.admitted", "operation.registered", "call.finished"]);
+    assert_eq!(log.reader().trace("00000000000000000000000000000000").unwrap(), None);
     assert_eq!(log.reader().trace("no id").unwrap(), None);
 }
 
@@ -233,11 +167,7 @@ fn provenances() {
     let story = tell(&log);
     let ask = |selector: Selector| log.reader().provenance(&selector).unwrap();
     let output = log.digest(&json!({ "words": 7 }));
-    let named = |version| Selector::Operation {
-        name: "session/count".to_owned(),
-        session: None,
-        version,
-    };
+    let named = |version| Selector::Operation { name: "session/count".to_owned(), session: None, version };
     let selectors = [
         named(Some(1)),
         Selector::Source(story.v1),
@@ -255,10 +185,7 @@ fn provenances() {
         assert_eq!(found.registration.record["version"], 1, "{selector:?}");
         assert_eq!(found.who.as_deref(), Some("alice"));
         assert_eq!(found.source.text.as_deref(), Some(SOURCE));
-        assert_eq!(
-            (found.source.digest, found.source.state),
-            (story.v1, SourceState::Intact)
-        );
+        assert_eq!((found.source.digest, found.source.state), (story.v1, SourceState::Intact));
         assert_eq!(found.versions.len(), 2);
         assert_eq!(found.opened.unwrap().record["env"], json!(["fs/list"]));
         assert_eq!(found.closed.unwrap().record["reason"], "closed");
@@ -273,16 +200,8 @@ fn provenances() {
     assert_eq!(ask(Selector::Output(output)).unwrap().matched.len(), 2);
     for nothing in [
         named(Some(3)),
-        Selector::Operation {
-            name: "session/count".to_owned(),
-            session: text("s2"),
-            version: None,
-        },
-        Selector::Operation {
-            name: "session/other".to_owned(),
-            session: None,
-            version: None,
-        },
+        Selector::Operation { name: "session/count".to_owned(), session: text("s2"), version: None },
+        Selector::Operation { name: "session/other".to_owned(), session: None, version: None },
         Selector::Source(Hash::of(b"other")),
         Selector::Output(Hash::of(b"other")),
         Selector::Call("no id".to_owned()),
@@ -298,13 +217,7 @@ fn the_index_can_be_thrown_away() {
     let log = open(dir.path());
     tell(&log);
     fill(&log, 1000);
-    let expected = indexes(
-        log.reader(),
-        &Filter {
-            operation: text("time/now"),
-            ..Filter::default()
-        },
-    );
+    let expected = indexes(log.reader(), &Filter { operation: text("time/now"), ..Filter::default() });
     assert_eq!(expected.len(), 1000);
     log.close().unwrap();
     drop(log);
@@ -329,29 +242,14 @@ fn the_index_can_be_thrown_away() {
         let image = image(dir.path());
         spoil(image.path());
         let log = open(image.path());
-        let found = indexes(
-            log.reader(),
-            &Filter {
-                operation: text("time/now"),
-                ..Filter::default()
-            },
-        );
+        let found = indexes(log.reader(), &Filter { operation: text("time/now"), ..Filter::default() });
         assert_eq!(found, expected);
     }
     // Without the writer the index is in memory, and the directory untouched.
     let image = image(dir.path());
     fs::remove_file(index(image.path())).unwrap();
     let reader = AuditReader::open(image.path()).unwrap();
-    assert_eq!(
-        indexes(
-            &reader,
-            &Filter {
-                operation: text("time/now"),
-                ..Filter::default()
-            }
-        ),
-        expected
-    );
+    assert_eq!(indexes(&reader, &Filter { operation: text("time/now"), ..Filter::default() }), expected);
     assert!(!index(image.path()).exists());
     assert!(AuditReader::open(&image.path().join("nowhere")).is_err());
 }

@@ -29,19 +29,9 @@ fn one_of_each() -> Vec<Event> {
             key: "ed25519:00".to_owned(),
         }),
         Event::HostStopped(HostStopped { records: 1 }),
-        Event::HostRecovered(HostRecovered {
-            records: 1,
-            checkpoint: 1,
-            dropped_bytes: u64::MAX,
-        }),
-        Event::ConfigLoaded(ConfigLoaded {
-            config: digest,
-            outcome: ConfigOutcome::Refused,
-        }),
-        Event::IdentityChanged(IdentityChanged {
-            identity: "alice".to_owned(),
-            change: Change::Added,
-        }),
+        Event::HostRecovered(HostRecovered { records: 1, checkpoint: 1, dropped_bytes: u64::MAX }),
+        Event::ConfigLoaded(ConfigLoaded { config: digest, outcome: ConfigOutcome::Refused }),
+        Event::IdentityChanged(IdentityChanged { identity: "alice".to_owned(), change: Change::Added }),
         Event::KeyChanged(KeyChanged {
             fingerprint: "ed25519:00".to_owned(),
             purpose: "host".to_owned(),
@@ -59,10 +49,7 @@ fn the_file_is_up_to_date() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, &text).unwrap();
     }
-    assert!(
-        fs::read_to_string(&path).unwrap_or_default() == text,
-        "run the tests with UPDATE_SCHEMAS=1"
-    );
+    assert!(fs::read_to_string(&path).unwrap_or_default() == text, "run the tests with UPDATE_SCHEMAS=1");
 }
 
 #[test]
@@ -77,10 +64,7 @@ fn every_record_fits_the_schema() {
     let call = Call::root("session/invoke").in_session("s", Some(&Hash::of(b"x")));
     drop(call.admit(&log));
     call.child("fs/list").run(&log, &json!({}));
-    drop(
-        call.child("a\"/\\\u{1}é")
-            .refuse(&log, "not \"named\"", &ErrorCode::NOT_FOUND),
-    );
+    drop(call.child("a\"/\\\u{1}é").refuse(&log, "not \"named\"", &ErrorCode::NOT_FOUND));
     drop(call.finish(&log, Err(&ErrorCode::INTERNAL)));
     for index in 0..log.size() {
         let record = log.reader().record(index).unwrap().record;
@@ -98,10 +82,7 @@ fn every_record_fits_the_schema() {
         for name in members.keys() {
             let mut null = members.clone();
             null.insert(name.clone(), Value::Null);
-            assert!(
-                !schema.is_valid(&Value::Object(null)),
-                "{record} with null {name}"
-            );
+            assert!(!schema.is_valid(&Value::Object(null)), "{record} with null {name}");
         }
     }
 }
@@ -112,12 +93,8 @@ fn events_read_back() {
         let mut bytes = Vec::new();
         record::write_event(&event, 7, &mut bytes);
         let parsed = record::Record::parse(&bytes, &mut Vec::new()).unwrap();
-        let record::Record::Event(parsed, _) = parsed else {
-            panic!("{parsed:?}")
-        };
-        let small = serde_json::to_string(&event)
-            .unwrap()
-            .replace(&u64::MAX.to_string(), "9007199254740991");
+        let record::Record::Event(parsed, _) = parsed else { panic!("{parsed:?}") };
+        let small = serde_json::to_string(&event).unwrap().replace(&u64::MAX.to_string(), "9007199254740991");
         assert_eq!(serde_json::to_string(&parsed).unwrap(), small);
     }
 }

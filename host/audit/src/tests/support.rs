@@ -43,10 +43,7 @@ pub(super) fn try_open(dir: &Path) -> Result<AuditLog, OpenError> {
 }
 
 pub(super) fn signed() -> VerifyOptions {
-    VerifyOptions {
-        key: Some(key().public()),
-        checkpoint: None,
-    }
+    VerifyOptions { key: Some(key().public()), checkpoint: None }
 }
 
 pub(super) fn check(dir: &Path) -> VerifyReport {
@@ -113,14 +110,7 @@ impl Call {
     pub(super) fn child(&self, operation: &str) -> Self {
         let authority = IdentityId::parse("composer").unwrap();
         let (id, operation) = (CallId::next(), operation.to_owned());
-        Self {
-            id,
-            parent: Some(self.id),
-            operation,
-            authority,
-            source: None,
-            ..self.clone()
-        }
+        Self { id, parent: Some(self.id), operation, authority, source: None, ..self.clone() }
     }
 
     pub(super) fn in_session(mut self, session: &str, source: Option<&Hash>) -> Self {
@@ -149,12 +139,7 @@ impl Call {
     }
 
     pub(super) fn admit(&self, log: &AuditLog) -> Recorded {
-        log.decided(
-            &self.facts(),
-            &Decision::Admitted {
-                input: &json!({ "path": "." }),
-            },
-        )
+        log.decided(&self.facts(), &Decision::Admitted { input: &json!({ "path": "." }) })
     }
 
     pub(super) fn refuse(&self, log: &AuditLog, reason: &'static str, code: &ErrorCode) -> Recorded {
@@ -162,13 +147,7 @@ impl Call {
     }
 
     pub(super) fn finish(&self, log: &AuditLog, result: Result<&Value, &ErrorCode>) -> Recorded {
-        log.finished(
-            &self.facts(),
-            &Outcome {
-                result,
-                duration: Duration::from_micros(26),
-            },
-        )
+        log.finished(&self.facts(), &Outcome { result, duration: Duration::from_micros(26) })
     }
 
     pub(super) fn run(&self, log: &AuditLog, output: &Value) {
@@ -195,10 +174,7 @@ pub(super) fn session_opened(session: &str) -> Event {
         label: None,
         profile: "default".to_owned(),
         env: vec!["fs/list".to_owned()],
-        authority: Authority {
-            label: "composer".to_owned(),
-            scopes: vec!["fs:read".to_owned()],
-        },
+        authority: Authority { label: "composer".to_owned(), scopes: vec!["fs:read".to_owned()] },
         limits: [("calls_max".to_owned(), u64::MAX)].into(),
         expires: 1_700_000_600_000_000,
         call: None,
@@ -207,12 +183,7 @@ pub(super) fn session_opened(session: &str) -> Event {
 
 pub(super) fn session_closed(session: &str) -> Event {
     let session = session.to_owned();
-    Event::SessionClosed(SessionClosed {
-        session,
-        reason: CloseReason::Closed,
-        caller: None,
-        call: None,
-    })
+    Event::SessionClosed(SessionClosed { session, reason: CloseReason::Closed, caller: None, call: None })
 }
 
 pub(super) fn registered(
@@ -231,10 +202,7 @@ pub(super) fn registered(
         source,
         spec: Hash::of(b"spec"),
         env: vec!["fs/list".to_owned()],
-        authority: Authority {
-            label: "composer".to_owned(),
-            scopes: vec!["fs:read".to_owned()],
-        },
+        authority: Authority { label: "composer".to_owned(), scopes: vec!["fs:read".to_owned()] },
         limits: [("cpu_ms_max".to_owned(), 50)].into(),
         guest: Some(Hash::of(b"guest")),
         compiler: None,
@@ -267,15 +235,8 @@ pub(super) fn copy_into(from: &Path, to: &Path) {
 
 /// The kinds of all records, in order.
 pub(super) fn kinds(reader: &AuditReader) -> Vec<String> {
-    let page = Page {
-        limit: 1000,
-        ..Page::default()
-    };
+    let page = Page { limit: 1000, ..Page::default() };
     let matches = reader.query(&Filter::default(), &page).unwrap();
     assert_eq!(matches.next, None);
-    matches
-        .entries
-        .iter()
-        .map(|entry| entry.record["kind"].as_str().unwrap().to_owned())
-        .collect()
+    matches.entries.iter().map(|entry| entry.record["kind"].as_str().unwrap().to_owned()).collect()
 }

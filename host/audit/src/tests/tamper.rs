@@ -28,8 +28,7 @@ fn make(dir: &Path) -> AuditLog {
     let log = open(dir);
     log.append(&session_opened("s")).unwrap();
     let source = log.store_source(SOURCE.as_bytes()).unwrap();
-    log.append(&registered("s", "session/count", 1, source, None))
-        .unwrap();
+    log.append(&registered("s", "session/count", 1, source, None)).unwrap();
     fill(&log, 598);
     log.close().unwrap();
     log
@@ -41,10 +40,7 @@ fn first(dir: &Path) -> PathBuf {
 
 fn edit(path: PathBuf, from: &str, to: &str) {
     let mut bytes = fs::read(&path).unwrap();
-    let at = bytes
-        .windows(from.len())
-        .position(|window| window == from.as_bytes())
-        .unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
     bytes.splice(at..at + from.len(), to.bytes());
     fs::write(path, bytes).unwrap();
 }
@@ -66,9 +62,7 @@ fn reframe(path: PathBuf, change: impl Fn(&mut Vec<Vec<u8>>)) {
 fn check_record(made: &Path, record: &[u8], fault: &RecordFault) {
     let put = |dir: &Path| reframe(first(dir), |records| records[5] = record.to_vec());
     let error = refused!(made, put, VerifyError::Record { index: 5, .. });
-    let VerifyError::Record { fault: found, .. } = error else {
-        unreachable!()
-    };
+    let VerifyError::Record { fault: found, .. } = error else { unreachable!() };
     assert_eq!(found, *fault, "{}", String::from_utf8_lossy(record));
 }
 
@@ -77,34 +71,15 @@ fn records() {
     let made = tempfile::tempdir().unwrap();
     make(made.path());
     let made = made.path();
-    let error = refused!(
-        made,
-        |dir| edit(first(dir), "time/now", "time/not"),
-        VerifyError::Leaf { index: 2, .. }
-    );
+    let error =
+        refused!(made, |dir| edit(first(dir), "time/now", "time/not"), VerifyError::Leaf { index: 2, .. });
     assert!(error.to_string().ends_with("tile/0/000"), "{error}");
     let in_tail = |dir: &Path| edit(dir.join("tail"), "time/now", "time/not");
     refused!(made, in_tail, VerifyError::Leaf { index: 512, .. });
     let drop_one = |dir: &Path| reframe(first(dir), |records| drop(records.remove(7)));
-    refused!(
-        made,
-        drop_one,
-        VerifyError::Bundle {
-            records: 255,
-            trailing: 0,
-            ..
-        }
-    );
+    refused!(made, drop_one, VerifyError::Bundle { records: 255, trailing: 0, .. });
     let repeat_one = |dir: &Path| reframe(first(dir), |records| records.insert(7, records[6].clone()));
-    refused!(
-        made,
-        repeat_one,
-        VerifyError::Bundle {
-            records: 256,
-            trailing: 1..,
-            ..
-        }
-    );
+    refused!(made, repeat_one, VerifyError::Bundle { records: 256, trailing: 1.., .. });
     let swap = |a, b| move |dir: &Path| reframe(first(dir), |records| records.swap(a, b));
     refused!(made, swap(2, 4), VerifyError::Leaf { index: 2, .. });
     refused!(made, swap(2, 3), VerifyError::Leaf { index: 2, .. });
@@ -122,11 +97,7 @@ fn bundles() {
     };
     refused!(made, swap, VerifyError::Leaf { index: 0, .. });
     let remove = |name: &'static str| move |dir: &Path| fs::remove_file(dir.join(name)).unwrap();
-    let error = refused!(
-        made,
-        remove("tile/entries/001"),
-        VerifyError::BundleMissing { .. }
-    );
+    let error = refused!(made, remove("tile/entries/001"), VerifyError::BundleMissing { .. });
     assert!(error.to_string().contains("tile/entries/001"), "{error}");
     refused!(made, remove("tail"), VerifyError::BehindTheEnd { .. });
     let cut = |dir: &Path| {
@@ -139,15 +110,7 @@ fn bundles() {
         fs::remove_file(dir.join("tile/0/002.p/89")).unwrap();
         fs::remove_file(dir.join("tile/entries/002.p/89")).unwrap();
     };
-    refused!(
-        made,
-        cut_with_its_tiles,
-        VerifyError::Truncated {
-            covered: 601,
-            found: 600,
-            ..
-        }
-    );
+    refused!(made, cut_with_its_tiles, VerifyError::Truncated { covered: 601, found: 600, .. });
 }
 
 #[test]
@@ -164,11 +127,7 @@ fn spellings_of_events() {
         ("config.loaded", "config.loader", RecordFault::UnknownKind),
         ("\"v\":1", "\"v\":1,\"v\":1", RecordFault::DuplicateMember),
         ("1700000000000000", "1.7e15", RecordFault::NotCanonical),
-        (
-            "1700000000000000",
-            "1700000000000000.0",
-            RecordFault::NotCanonical,
-        ),
+        ("1700000000000000", "1700000000000000.0", RecordFault::NotCanonical),
         ("1700000000000000", "01700000000000000", RecordFault::NotJson),
         ("1700000000000000", "-0", RecordFault::NotCanonical),
         (",", ", ", RecordFault::NotCanonical),
@@ -198,31 +157,15 @@ fn spellings_of_calls() {
     let cases = [
         ("\"v\":1", "\"v\":2", RecordFault::UnknownVersion),
         ("\"v\":1", "\"v\":1,\"x\":1", RecordFault::WrongShape),
-        (
-            "\"code\":",
-            "\"call\":\"\",\"code\":",
-            RecordFault::DuplicateMember,
-        ),
+        ("\"code\":", "\"call\":\"\",\"code\":", RecordFault::DuplicateMember),
         ("alice", "\\u0061lice", RecordFault::NotCanonical),
         ("time/now", "time\\/now", RecordFault::NotCanonical),
         ("\"code\":\"OK\",", "", RecordFault::WrongShape),
-        (
-            "\"code\":\"OK\"",
-            "\"code\":\"INTERNAL\"",
-            RecordFault::WrongShape,
-        ),
-        (
-            "\"micros\":26",
-            "\"micros\":9007199254740993",
-            RecordFault::WrongShape,
-        ),
+        ("\"code\":\"OK\"", "\"code\":\"INTERNAL\"", RecordFault::WrongShape),
+        ("\"micros\":26", "\"micros\":9007199254740993", RecordFault::WrongShape),
         ("\"micros\":26", "\"micros\":2.6e1", RecordFault::NotCanonical),
         ("\"micros\":26", "\"micros\":\"26\"", RecordFault::WrongShape),
-        (
-            "\"caller\":\"alice\"",
-            "\"caller\":null",
-            RecordFault::NotCanonical,
-        ),
+        ("\"caller\":\"alice\"", "\"caller\":null", RecordFault::NotCanonical),
         ("call.finished", "call.ended", RecordFault::UnknownKind),
         ("call.finished", "call.admitted", RecordFault::WrongShape),
     ];
@@ -259,11 +202,7 @@ fn tiles() {
         move |dir: &Path| fs::write(dir.join(name), bytes).unwrap()
     };
     refused!(made, write("tile/0/001", &[1; 31]), VerifyError::Tile { .. });
-    refused!(
-        made,
-        write("tile/0/007", &[1; 8192]),
-        VerifyError::BehindTheEnd { records: 601, .. }
-    );
+    refused!(made, write("tile/0/007", &[1; 8192]), VerifyError::BehindTheEnd { records: 601, .. });
     refused!(made, write("tile/0/notes.txt", b""), VerifyError::Stray { .. });
     let remove = |dir: &Path| fs::remove_file(dir.join("tile/0/001")).unwrap();
     refused!(made, remove, VerifyError::TileMissing { .. });
@@ -272,12 +211,7 @@ fn tiles() {
 /// Checkpoints of the log made above, signed by whoever.
 fn forge(size: u64, key: &Ed25519SecretKey) -> String {
     let origin = options().origin;
-    Checkpoint {
-        origin,
-        size,
-        root: Hash::of(b"another tree"),
-    }
-    .sign(key)
+    Checkpoint { origin, size, root: Hash::of(b"another tree") }.sign(key)
 }
 
 fn other_key() -> Ed25519SecretKey {
@@ -291,53 +225,32 @@ fn published_checkpoints() {
     let made = made.path();
     let checkpoint = |dir: &Path| dir.join("checkpoint");
     let put = |note: String| move |dir: &Path| fs::write(checkpoint(dir), &note).unwrap();
-    refused!(
-        made,
-        |dir| fs::remove_file(checkpoint(dir)).unwrap(),
-        VerifyError::CheckpointMissing { .. }
-    );
+    refused!(made, |dir| fs::remove_file(checkpoint(dir)).unwrap(), VerifyError::CheckpointMissing { .. });
     refused!(
         made,
         put("601".to_owned()),
-        VerifyError::Checkpoint {
-            which: Which::Published,
-            fault: NoteError::Malformed
-        },
+        VerifyError::Checkpoint { which: Which::Published, fault: NoteError::Malformed },
     );
     refused!(
         made,
         |dir| edit(checkpoint(dir), "\n601\n", "\n600\n"),
-        VerifyError::Checkpoint {
-            which: Which::Published,
-            fault: NoteError::WrongSignature
-        },
+        VerifyError::Checkpoint { which: Which::Published, fault: NoteError::WrongSignature },
     );
     refused!(
         made,
         put(forge(601, &other_key())),
-        VerifyError::Checkpoint {
-            which: Which::Published,
-            fault: NoteError::UnknownKey
-        },
+        VerifyError::Checkpoint { which: Which::Published, fault: NoteError::UnknownKey },
     );
     // Signed with the right key: a host that rewrote its own log.
     refused!(
         made,
         put(forge(600, &key())),
-        VerifyError::OtherTree {
-            which: Which::Published,
-            size: 600,
-            ..
-        }
+        VerifyError::OtherTree { which: Which::Published, size: 600, .. }
     );
     refused!(
         made,
         put(forge(700, &key())),
-        VerifyError::Truncated {
-            which: Which::Published,
-            covered: 700,
-            found: 601
-        },
+        VerifyError::Truncated { which: Which::Published, covered: 700, found: 601 },
     );
 }
 
@@ -349,66 +262,20 @@ fn given_checkpoints() {
     let log = open(dir.path());
     fill(&log, 10);
     log.close().unwrap();
-    let verify_with = |note: String| {
-        verify(
-            dir.path(),
-            &VerifyOptions {
-                checkpoint: Some(note),
-                ..signed()
-            },
-        )
-    };
+    let verify_with =
+        |note: String| verify(dir.path(), &VerifyOptions { checkpoint: Some(note), ..signed() });
     assert_eq!(verify_with(older).unwrap().records, 612);
 
     let error = verify_with(forge(600, &key())).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            VerifyError::OtherTree {
-                which: Which::Given,
-                size: 600,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::OtherTree { which: Which::Given, size: 600, .. }), "{error:?}");
     let error = verify_with(forge(700, &key())).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            VerifyError::Truncated {
-                which: Which::Given,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::Truncated { which: Which::Given, .. }), "{error:?}");
     let error = verify_with(forge(600, &other_key())).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            VerifyError::Checkpoint {
-                which: Which::Given,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::Checkpoint { which: Which::Given, .. }), "{error:?}");
     let origin = "host/other".to_owned();
-    let other = Checkpoint {
-        origin,
-        size: 0,
-        root: Hash::of(b""),
-    }
-    .sign(&key());
+    let other = Checkpoint { origin, size: 0, root: Hash::of(b"") }.sign(&key());
     let error = verify_with(other).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            VerifyError::Checkpoint { .. } | VerifyError::OtherLog { .. }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::Checkpoint { .. } | VerifyError::OtherLog { .. }), "{error:?}");
 }
 
 #[test]
@@ -417,10 +284,7 @@ fn keys() {
     drop(make(dir.path()));
     let unsigned = verify(dir.path(), &VerifyOptions::default()).unwrap();
     assert_eq!(unsigned.signature, SignatureState::Unchecked);
-    let wrong = VerifyOptions {
-        key: Some(other_key().public()),
-        checkpoint: None,
-    };
+    let wrong = VerifyOptions { key: Some(other_key().public()), checkpoint: None };
     assert!(verify(dir.path(), &wrong).is_err());
 }
 
@@ -433,11 +297,7 @@ fn sources() {
     let path = |dir: &Path| dir.join("sources").join(&digits[..2]).join(&digits[2..]);
     let change = |dir: &Path| fs::write(path(dir), "return 0").unwrap();
     refused!(made, change, VerifyError::SourceChanged { index: 1, .. });
-    refused!(
-        made,
-        |dir| fs::remove_file(path(dir)).unwrap(),
-        VerifyError::SourceMissing { index: 1, .. }
-    );
+    refused!(made, |dir| fs::remove_file(path(dir)).unwrap(), VerifyError::SourceMissing { index: 1, .. });
 }
 
 /// What the log would never write, written by somebody who holds the key.
@@ -453,40 +313,25 @@ fn contradict(write: impl Fn(&AuditLog)) -> VerifyError {
 fn records_that_contradict_each_other() {
     let call = Call::root("a/b");
     let error = contradict(|log| drop(call.finish(log, Ok(&json!(1)))));
-    assert!(
-        matches!(error, VerifyError::NotAdmitted { index: 0 }),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::NotAdmitted { index: 0 }), "{error:?}");
     let error = contradict(|log| {
         call.run(log, &json!(1));
         drop(call.finish(log, Ok(&json!(1))));
     });
-    assert!(
-        matches!(error, VerifyError::NotAdmitted { index: 2 }),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::NotAdmitted { index: 2 }), "{error:?}");
     let error = contradict(|log| {
         drop(call.admit(log));
         drop(call.admit(log));
     });
-    assert!(
-        matches!(error, VerifyError::AdmittedTwice { index: 1 }),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::AdmittedTwice { index: 1 }), "{error:?}");
     let error = contradict(|log| log.append(&session_closed("s")).unwrap());
-    assert!(
-        matches!(error, VerifyError::UnknownSession { index: 0 }),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::UnknownSession { index: 0 }), "{error:?}");
     let error = contradict(|log| {
         log.append(&session_opened("s")).unwrap();
         let early = |_, out: &mut Vec<u8>| record::write_event(&session_opened("s"), 7, out);
         drop(log.append_with(early).unwrap());
     });
-    assert!(
-        matches!(error, VerifyError::TimeWentBack { index: 1 }),
-        "{error:?}"
-    );
+    assert!(matches!(error, VerifyError::TimeWentBack { index: 1 }), "{error:?}");
 }
 
 #[test]
@@ -502,25 +347,9 @@ fn a_killed_host_leaves_a_log_that_verifies() {
     tail.extend_from_slice(b"\x01\x00half a record");
     fs::write(image.path().join("tail"), tail).unwrap();
     let report = check(image.path());
-    assert_eq!(
-        (
-            report.records,
-            report.covered,
-            report.torn_bytes,
-            report.unfinished
-        ),
-        (301, 300, 15, 1)
-    );
+    assert_eq!((report.records, report.covered, report.torn_bytes, report.unfinished), (301, 300, 15, 1));
     drop(open(image.path()));
     let report = check(image.path());
-    assert_eq!(
-        (
-            report.records,
-            report.covered,
-            report.torn_bytes,
-            report.unfinished
-        ),
-        (303, 303, 0, 1)
-    );
+    assert_eq!((report.records, report.covered, report.torn_bytes, report.unfinished), (303, 303, 0, 1));
     assert_eq!((report.admitted, report.finished, report.refused), (151, 150, 0));
 }

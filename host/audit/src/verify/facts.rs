@@ -51,11 +51,7 @@ impl Facts {
             CallKind::Admitted => {
                 self.admitted += 1;
                 let new = self.running.insert(call.call);
-                if new {
-                    Ok(())
-                } else {
-                    Err(VerifyError::AdmittedTwice { index })
-                }
+                if new { Ok(()) } else { Err(VerifyError::AdmittedTwice { index }) }
             }
             CallKind::Refused => {
                 self.refused += 1;
@@ -64,11 +60,7 @@ impl Facts {
             CallKind::Finished => {
                 self.finished += 1;
                 let ran = self.running.remove(&call.call);
-                if ran {
-                    Ok(())
-                } else {
-                    Err(VerifyError::NotAdmitted { index })
-                }
+                if ran { Ok(()) } else { Err(VerifyError::NotAdmitted { index }) }
             }
         }
     }
@@ -95,10 +87,6 @@ impl Facts {
             | Event::IdentityChanged(_)
             | Event::KeyChanged(_) => return Ok(()),
         };
-        if self.sessions.contains(session) {
-            Ok(())
-        } else {
-            Err(VerifyError::UnknownSession { index })
-        }
+        if self.sessions.contains(session) { Ok(()) } else { Err(VerifyError::UnknownSession { index }) }
     }
 }

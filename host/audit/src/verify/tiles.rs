@@ -36,9 +36,7 @@ impl TilesOnDisk {
                     continue;
                 }
                 let name = path.strip_prefix(&root).ok().and_then(Path::to_str);
-                let tile = name
-                    .and_then(TileFile::parse)
-                    .ok_or(VerifyError::Stray { path })?;
+                let tile = name.and_then(TileFile::parse).ok_or(VerifyError::Stray { path })?;
                 found.0.insert(tile);
             }
         }
@@ -60,10 +58,7 @@ impl TilesOnDisk {
     ) -> Result<(), VerifyError> {
         self.0.remove(&TileFile::entries(index));
         for (width, tile) in self.take_partials(TileFile::entries(index)) {
-            let expected = bundle
-                .entries
-                .get(width - 1)
-                .map(|last| &bundle.bytes[..last.end]);
+            let expected = bundle.entries.get(width - 1).map(|last| &bundle.bytes[..last.end]);
             check_file(&layout.tile(tile), expected, frontier.size())?;
         }
         let hashes = frontier.levels().first().map_or(&[][..], Vec::as_slice);
@@ -89,10 +84,7 @@ impl TilesOnDisk {
             Some(bytes) if bytes == tile_bytes(&tile.hashes) => Ok(()),
             Some(bytes) if tile.level == 0 && bytes.len() == 8192 => {
                 let place = first_difference(&parse_tile(&bytes), &tile.hashes);
-                Err(VerifyError::Leaf {
-                    index: tile.index * 256 + place,
-                    path,
-                })
+                Err(VerifyError::Leaf { index: tile.index * 256 + place, path })
             }
             Some(_) => Err(VerifyError::Tile { path }),
         }
@@ -106,10 +98,9 @@ impl TilesOnDisk {
         }
         match self.0.first() {
             None => Ok(()),
-            Some(tile) => Err(VerifyError::BehindTheEnd {
-                path: layout.tile(*tile),
-                records: frontier.size(),
-            }),
+            Some(tile) => {
+                Err(VerifyError::BehindTheEnd { path: layout.tile(*tile), records: frontier.size() })
+            }
         }
     }
 
@@ -119,18 +110,11 @@ impl TilesOnDisk {
         let index = frontier.size().checked_sub(1)? / 256;
         let full = TileFile::hashes(0, index);
         let width = u8::try_from(hashes.len()).ok().filter(|width| *width > 0);
-        for tile in [Some(full), width.map(|width| full.partial(width))]
-            .into_iter()
-            .flatten()
-        {
+        for tile in [Some(full), width.map(|width| full.partial(width))].into_iter().flatten() {
             let path = layout.tile(tile);
             let Ok(bytes) = fs::read(&path) else { continue };
             let on_disk = parse_tile(&bytes);
-            if let Some(place) = hashes
-                .iter()
-                .zip(&on_disk)
-                .position(|(ours, theirs)| ours != theirs)
-            {
+            if let Some(place) = hashes.iter().zip(&on_disk).position(|(ours, theirs)| ours != theirs) {
                 return Some((index * 256 + super::count(place), path));
             }
         }
@@ -166,15 +150,10 @@ impl TilesOnDisk {
 /// Compares a partial tile with what it should hold; `None` when the log ends before it does.
 fn check_file(path: &Path, expected: Option<&[u8]>, records: u64) -> Result<(), VerifyError> {
     let Some(expected) = expected else {
-        return Err(VerifyError::BehindTheEnd {
-            path: path.to_owned(),
-            records,
-        });
+        return Err(VerifyError::BehindTheEnd { path: path.to_owned(), records });
     };
     match read(path)? {
-        Some(bytes) if bytes != expected => Err(VerifyError::Tile {
-            path: path.to_owned(),
-        }),
+        Some(bytes) if bytes != expected => Err(VerifyError::Tile { path: path.to_owned() }),
         Some(_) | None => Ok(()),
     }
 }

@@ -26,14 +26,7 @@ pub(super) async fn markdown() -> CommandResult<String> {
     for spec in &specs {
         let anchor = spec.name().as_str().replace('/', "");
         let scope = demands(spec).unwrap_or_else(|| "-".to_owned());
-        put(
-            &mut page,
-            &format!(
-                "| [`{}`](#{anchor}) | {} | {scope} |\n",
-                spec.name(),
-                spec.kind().as_str()
-            ),
-        );
+        put(&mut page, &format!("| [`{}`](#{anchor}) | {} | {scope} |\n", spec.name(), spec.kind().as_str()));
     }
     for spec in &specs {
         section(spec, &mut page);
@@ -48,12 +41,7 @@ fn configuration(folder: &Path) -> CommandResult<Config> {
         .to_str()
         .ok_or_else(|| CommandError::internal("the temporary folder's path is not UTF-8 text"))?;
     let data_dir = folder.join("data");
-    let template = Template {
-        data_dir: data_dir.to_str(),
-        listen: None,
-        root: path,
-        peers: &[],
-    };
+    let template = Template { data_dir: data_dir.to_str(), listen: None, root: path, peers: &[] };
     Config::parse(&folder.join("alknet-agent.toml"), template.render() + TARGET).map_err(failed)
 }
 
@@ -70,10 +58,7 @@ fn section(spec: &OperationSpec, page: &mut String) {
     }
     put(page, "\nErrors:\n\n| code | when |\n|---|---|\n");
     for error in spec.errors() {
-        put(
-            page,
-            &format!("| `{}` | {} |\n", error.code, cell(&error.description)),
-        );
+        put(page, &format!("| `{}` | {} |\n", error.code, cell(&error.description)));
     }
 }
 
@@ -98,10 +83,7 @@ fn schema(title: &str, root: &Value, page: &mut String) {
         None => "any JSON",
     };
     match rows(root, root) {
-        Some(rows) => put(
-            page,
-            &format!("\n{title}{}:\n\n{TABLE}{rows}", alternatives(root)),
-        ),
+        Some(rows) => put(page, &format!("\n{title}{}:\n\n{TABLE}{rows}", alternatives(root))),
         None => put(page, &format!("\n{title}: {}.\n", empty())),
     }
     let definitions = root.get("$defs").and_then(Value::as_object);
@@ -164,9 +146,7 @@ fn meaning(member: &Value) -> String {
             (None, None) => String::new(),
         });
     }
-    if let Some(default) = member
-        .get("default")
-        .filter(|default| !(default.is_null() || default.is_object()))
+    if let Some(default) = member.get("default").filter(|default| !(default.is_null() || default.is_object()))
     {
         parts.push(format!("Default: `{default}`."));
     }
@@ -181,9 +161,7 @@ fn type_of(root: &Value, schema: &Value) -> String {
             return "the same again".to_owned();
         };
         let definition = root.pointer(reference.trim_start_matches('#'));
-        return definition
-            .and_then(choices)
-            .unwrap_or_else(|| format!("`{name}`"));
+        return definition.and_then(choices).unwrap_or_else(|| format!("`{name}`"));
     }
     if let Some(choices) = choices(schema) {
         return choices;
@@ -199,47 +177,31 @@ fn type_of(root: &Value, schema: &Value) -> String {
         Some(Value::Array(_)) => names(schema, "type"),
         _ => return "any JSON".to_owned(),
     };
-    let types: Vec<String> = types
-        .into_iter()
-        .map(|name| of_type(root, name, schema))
-        .collect();
+    let types: Vec<String> = types.into_iter().map(|name| of_type(root, name, schema)).collect();
     types.join(" or ")
 }
 
 fn of_type(root: &Value, name: &str, schema: &Value) -> String {
     let values = |keyword: &str| {
-        schema
-            .get(keyword)
-            .filter(|values| values.is_object())
-            .map(|values| type_of(root, values))
+        schema.get(keyword).filter(|values| values.is_object()).map(|values| type_of(root, values))
     };
     match name {
-        "array" => format!(
-            "array of {}",
-            values("items").unwrap_or_else(|| "any JSON".to_owned())
-        ),
-        "object" => match (
-            schema.get("properties").and_then(Value::as_object),
-            values("additionalProperties"),
-        ) {
-            (Some(members), _) => {
-                let required = names(schema, "required");
-                let mark = |name: &String| {
-                    if required.contains(&name.as_str()) {
-                        ""
-                    } else {
-                        "?"
-                    }
-                };
-                let members: Vec<String> = members
-                    .keys()
-                    .map(|name| format!("{name}{}", mark(name)))
-                    .collect();
-                format!("`{{{}}}`", members.join(", "))
+        "array" => format!("array of {}", values("items").unwrap_or_else(|| "any JSON".to_owned())),
+        "object" => {
+            match (schema.get("properties").and_then(Value::as_object), values("additionalProperties")) {
+                (Some(members), _) => {
+                    let required = names(schema, "required");
+                    let mark = |name: &String| {
+                        if required.contains(&name.as_str()) { "" } else { "?" }
+                    };
+                    let members: Vec<String> =
+                        members.keys().map(|name| format!("{name}{}", mark(name))).collect();
+                    format!("`{{{}}}`", members.join(", "))
+                }
+                (None, Some(values)) => format!("object of {values}"),
+                (None, None) => "object".to_owned(),
             }
-            (None, Some(values)) => format!("object of {values}"),
-            (None, None) => "object".to_owned(),
-        },
+        }
         other => other.to_owned(),
     }
 }
@@ -248,10 +210,9 @@ fn of_type(root: &Value, name: &str, schema: &Value) -> String {
 fn choices(schema: &Value) -> Option<String> {
     let constants = |choice: &Value| match choice.get("const") {
         Some(value) => Some(vec![format!("`{value}`")]),
-        None => choice
-            .get("enum")?
-            .as_array()
-            .map(|all| all.iter().map(|value| format!("`{value}`")).collect()),
+        None => {
+            choice.get("enum")?.as_array().map(|all| all.iter().map(|value| format!("`{value}`")).collect())
+        }
     };
     let values: Vec<Vec<String>> = match schema.get("oneOf") {
         Some(choices) => choices.as_array()?.iter().map(constants).collect::<Option<_>>()?,
@@ -325,29 +286,14 @@ mod tests {
         let table = [
             (json!({ "$ref": "#/$defs/Kind" }), r#"`"a"` or `"b"` or `"c"`"#),
             (json!({ "$ref": "#" }), "the same again"),
-            (
-                json!({ "type": "object", "properties": { "a": {}, "b": {} }, "required": ["a"] }),
-                "`{a, b?}`",
-            ),
+            (json!({ "type": "object", "properties": { "a": {}, "b": {} }, "required": ["a"] }), "`{a, b?}`"),
             (json!({ "type": "string" }), "string"),
             (json!({ "type": ["integer", "null"] }), "integer or null"),
-            (
-                json!({ "type": "array", "items": { "$ref": "#/$defs/Entry" } }),
-                "array of `Entry`",
-            ),
-            (
-                json!({ "anyOf": [{ "$ref": "#/$defs/Body" }, { "type": "null" }] }),
-                "`Body` or null",
-            ),
+            (json!({ "type": "array", "items": { "$ref": "#/$defs/Entry" } }), "array of `Entry`"),
+            (json!({ "anyOf": [{ "$ref": "#/$defs/Body" }, { "type": "null" }] }), "`Body` or null"),
             (json!({ "enum": ["a", "b"] }), r#"`"a"` or `"b"`"#),
-            (
-                json!({ "oneOf": [{ "const": "a" }, { "const": 1 }] }),
-                r#"`"a"` or `1`"#,
-            ),
-            (
-                json!({ "type": "object", "additionalProperties": { "type": "string" } }),
-                "object of string",
-            ),
+            (json!({ "oneOf": [{ "const": "a" }, { "const": 1 }] }), r#"`"a"` or `1`"#),
+            (json!({ "type": "object", "additionalProperties": { "type": "string" } }), "object of string"),
             (json!({}), "any JSON"),
             (json!(true), "any JSON"),
         ];

@@ -64,8 +64,6 @@ struct Pending {
     below: u32,
     /// [`Level::speculative`] of `outer`, all together.
     speculative_below: usize,
-    /// How many of `outer` have an open angle.
-    angled_below: usize,
     level: Level,
     previous: Option<Kind>,
 }
@@ -83,7 +81,7 @@ struct Level {
     listed: bool,
     /// Opening `<` of possible type arguments.
     angles: Vec<Angle>,
-    /// Tokens since the element began that nest to the right.
+    /// Tokens since the element began that nest to the right, and casts.
     rights: usize,
 }
 
@@ -130,6 +128,7 @@ impl Pending {
                 }
             }
             Kind::Word(Word::Nested) => self.level.pin(),
+            Kind::Word(Word::Cast) => self.level.rights += 1,
             Kind::Colon if !self.level.listed => self.level.pin(),
             Kind::Comma => self.level.next_element(),
             Kind::Less => self.level.open_angle(),
@@ -141,9 +140,7 @@ impl Pending {
 
     fn exceeds(&self) -> bool {
         let depth = self.outer.len() + self.speculative_below + self.level.speculative();
-        self.below + self.level.chain > PENDING_TOKENS_MAX
-            || depth > *DEPTH_MAX
-            || self.angled_below > ANGLED_MAX
+        self.below + self.level.chain > PENDING_TOKENS_MAX || depth > DEPTH_MAX
     }
 
     fn ended(&self, text: &str, token: Token) -> Ended {
@@ -173,7 +170,6 @@ impl Pending {
         let outer = std::mem::replace(&mut self.level, inner);
         self.below += outer.chain;
         self.speculative_below += outer.speculative();
-        self.angled_below += usize::from(!outer.angles.is_empty());
         self.outer.push(outer);
     }
 
@@ -181,7 +177,6 @@ impl Pending {
         self.level = self.outer.pop().unwrap_or_default();
         self.below -= self.level.chain;
         self.speculative_below -= self.level.speculative();
-        self.angled_below -= usize::from(!self.level.angles.is_empty());
     }
 }
 
@@ -237,13 +232,10 @@ impl Level {
 /// Most tokens that may be pending at once. Ordinary code stays below a few hundred.
 pub(super) const PENDING_TOKENS_MAX: u32 = 1000;
 
-/// Most levels of brackets, type arguments, `?`, `=` and `=>` at once. In them the parser tries one reading after
-/// another, which takes time that grows with the square of their depth.
-static DEPTH_MAX: std::sync::LazyLock<usize> = std::sync::LazyLock::new(|| std::env::var("DM").map_or(100, |d| d.parse().unwrap()));
-
-/// Most brackets around a token that stand behind a `<` not yet closed. The parser reads what follows such a `<`
-/// twice, as types and as values, so each doubles the time.
-const ANGLED_MAX: usize = 8;
+/// Most levels of brackets, type arguments, casts, `?`, `=` and `=>` at once. The parser tries one reading of them after
+/// another: where a type holds values that hold types, the time doubles with every three levels, else it grows with
+/// the square of their number.
+const DEPTH_MAX: usize = 40;
 
 const TOO_DEEP: &str = "nested too deeply, or one statement too long, to be compiled. Split it into statements \
      or functions";

@@ -67,6 +67,8 @@ pub(super) enum Word {
     Head,
     /// `else` and `do`: a nested statement follows.
     Nested,
+    /// `as` and `satisfies`, or names: a type may follow.
+    Cast,
     /// Written so, or placed so, that only the grammar tells what it is.
     Unclear,
 }
@@ -249,10 +251,10 @@ impl<'a> Tokens<'a> {
             _ => classify(text),
         };
         self.word = Some(class);
-        self.after = match (class, text) {
-            (Word::Name | Word::Modifier, _) => After::Operand,
-            (Word::Prefix | Word::Nested, _) => After::Nothing,
-            (Word::Head | Word::Unclear, _) => After::Unclear,
+        self.after = match class {
+            Word::Name | Word::Modifier => After::Operand,
+            Word::Prefix | Word::Nested => After::Nothing,
+            Word::Head | Word::Cast | Word::Unclear => After::Unclear,
         };
         Ok(Kind::Word(class))
     }
@@ -476,8 +478,9 @@ fn classify(word: &str) -> Word {
             Word::Prefix
         }
         "void" | "const" | "var" | "import" | "export" | "class" | "function" | "enum" | "try" | "catch"
-        | "finally" | "break" | "continue" | "debugger" | "switch" | "of" | "yield" | "await" | "as"
-        | "satisfies" | "is" | "keyof" | "infer" | "readonly" | "unique" | "asserts" | "implements" => Word::Unclear,
+        | "finally" | "break" | "continue" | "debugger" | "switch" | "of" | "yield" | "await"
+        | "is" | "keyof" | "infer" | "readonly" | "unique" | "asserts" | "implements" => Word::Unclear,
+        "as" | "satisfies" => Word::Cast,
         "let" | "using" | "type" | "interface" | "declare" | "abstract" | "namespace" | "module" | "global"
         | "static" | "get" | "set" | "accessor" | "public" | "private" | "protected" | "override" | "out"
         | "async" => Word::Modifier,
