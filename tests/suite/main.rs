@@ -16,6 +16,7 @@ mod config;
 mod crash;
 mod demo;
 mod faults;
+mod fuzz;
 mod identities;
 mod secrets;
 mod serve;

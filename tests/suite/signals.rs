@@ -137,3 +137,23 @@ async fn a_second_signal_does_not_wait() {
     assert_eq!(report["ok"], Value::Bool(true));
     assert_eq!(report["covered"], report["records"]);
 }
+
+#[tokio::test]
+async fn a_reload_changes_how_many_may_come_from_one_address() {
+    let project = Project::new().await;
+    let limited = |text: &str, max: u32| {
+        let line = format!("connections_per_ip_max = {max}");
+        text.replace("#connections_per_ip_max = 100", &line)
+    };
+    let generated = project.config();
+    project.write("alknet-agent.toml", &limited(&generated, 2));
+    let host = project.serve().await;
+    let first = host.client(None).await;
+    let _second = host.client(None).await;
+    assert!(host.dial(None).await.is_err(), "the third is one too many");
+    reload(&project, &host, "configuration read again", 1, &limited(&generated, 3)).await;
+    let _third = host.client(None).await;
+    assert!(host.dial(None).await.is_err());
+    reload(&project, &host, "configuration read again", 2, &limited(&generated, 1)).await;
+    assert_eq!(first.code("time/now", json!({})).await, "OK", "who is in stays in");
+}

@@ -161,3 +161,26 @@ async fn every_example_does_what_its_page_says() {
     assert_eq!(ended.error()["details"]["limit"], "cpu_ms");
     assert_eq!(invoke("find_todos", "{}").await.succeeds().json(), found, "the next call works");
 }
+
+#[tokio::test]
+async fn a_tool_does_not_write_on_the_operators_terminal() {
+    let project = Project::new().await;
+    let escapes = "'\\u001b[2J\\u001b]0;owned\\u0007 \\r\\u009b31m \\u202e'";
+    project.write("throws.js", &format!("export default () => {{ throw new Error({escapes}); }};\n"));
+    project.write(
+        "says.js",
+        &format!("export default () => {{ console.log({escapes}); return {escapes}; }};\n"),
+    );
+    let _host = project.serve().await;
+    project.run(["session", "open", "--label", "\u{1b}[31mred\u{202e}"]).await.succeeds();
+    let thrown = project.run(["session", "run", "throws.js"]).await.fails(1);
+    let said = project.run(["session", "run", "says.js"]).await.succeeds();
+    let listed = project.run(["session", "list"]).await.succeeds();
+    let shown = project.run(["audit", "show"]).await.succeeds();
+    assert!(thrown.stderr.contains("owned") && said.stderr.contains("owned"), "the words are shown");
+    // The output of a script is a result, for programs where it does not go to a terminal.
+    for written in [thrown.stderr, said.stderr, listed.stdout, shown.stdout] {
+        let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!written.contains(harmful), "{written:?}");
+    }
+}

@@ -170,6 +170,11 @@ async fn a_host_does_not_build_on_a_changed_record() {
         fs::remove_dir_all(&audit).unwrap();
         copy(&kept, &audit);
     }
+    // Nor does a host with another key build on a log that is not its own.
+    let key = fs::read_to_string(project.data("host.key")).unwrap();
+    fs::copy(project.data("operator.key"), project.data("host.key")).unwrap();
+    project.run(["serve"]).await.fails(3);
+    fs::write(project.data("host.key"), key).unwrap();
     // A log begun anew is in order, and is not the one whose checkpoint somebody kept.
     fs::remove_dir_all(&audit).unwrap();
     project.serve().await.stop().await;

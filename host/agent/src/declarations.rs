@@ -78,7 +78,6 @@ pub(crate) fn declarations(operations: &[Declared<'_>]) -> String {
 }
 
 /// One operation on one line, as in `env.fs.read(input: { path: string }): Promise<{ text: string }>`.
-#[cfg_attr(not(test), expect(dead_code, reason = "the summary of an operation is not shown yet"))]
 pub(crate) fn signature(operation: &Declared<'_>) -> String {
     let write = |schema| {
         let references = References::Inline { open: Vec::new() };

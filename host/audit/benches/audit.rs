@@ -82,7 +82,10 @@ fn main() -> Result<(), Failure> {
         "append os: {:.0} records/s, {os:.2} us a call, {cpu:.2} us of them computing (null sink {null:.2} us)",
         2e6 / os
     );
-    println!("append os: p50 {:.2} us, p99 {:.2} us a call", samples[10_000], samples[19_800]);
+    println!(
+        "append os: p10 {:.2} us, p50 {:.2} us, p99 {:.2} us a call",
+        samples[2_000], samples[10_000], samples[19_800]
+    );
     log.close()?;
 
     let report = verify(dir.path(), &VerifyOptions { key: Some(key.public()), checkpoint: None })?;

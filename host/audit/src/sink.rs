@@ -52,9 +52,13 @@ impl AuditLog {
 }
 
 fn facts<'a>(call: &CallFacts<'a>, kind: CallKind) -> CallRecord<'a> {
+    // Mostly one of the ids is another one again.
+    let id = hex(call.id);
+    let root = if call.root == call.id { id } else { hex(call.root) };
+    let parent = call.parent.map(|parent| if parent == call.root { root } else { hex(parent) });
     CallRecord {
         authority: call.authority.map(|authority| Text::from(authority.as_str())),
-        call: hex(call.id),
+        call: id,
         caller: call.caller.map(|caller| Text::from(caller.as_str())),
         code: None,
         input: None,
@@ -63,10 +67,10 @@ fn facts<'a>(call: &CallFacts<'a>, kind: CallKind) -> CallRecord<'a> {
         micros: None,
         operation: Text::from(call.operation),
         output: None,
-        parent: call.parent.map(hex),
+        parent,
         provenance: call.provenance.map(|provenance| Text::from(provenance.as_str())),
         reason: None,
-        root: hex(call.root),
+        root,
         session: call.session.map(|session| Text::from(&**session)),
         // A digest that is none is left out rather than recorded wrong.
         source: call.source_digest.and_then(|digest| digest.parse().ok()),

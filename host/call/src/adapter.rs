@@ -48,7 +48,7 @@ impl ProtocolHandler for CallAdapter {
         drain: DrainSignal,
     ) -> Result<(), HandlerError> {
         let identities = Arc::clone(&self.identities);
-        Link::new(connection, auth.clone(), self.dispatcher.clone(), identities).run(drain).await
+        Link::accepted(connection, auth.clone(), self.dispatcher.clone(), identities).run(drain).await
     }
 }
 

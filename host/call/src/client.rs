@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use alknet_core::{
-    AuthContext, AuthToken, Connection, Drain, Fingerprint, Identity, IdentityProvider, SystemClock,
-};
+use alknet_core::{AuthToken, Connection, Drain, Fingerprint, Identity, IdentityProvider, SystemClock};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
@@ -34,7 +32,7 @@ impl Client {
         dispatcher: Dispatcher,
         identities: Arc<dyn IdentityProvider>,
     ) -> Self {
-        let link = Link::new(connection, AuthContext::default(), dispatcher, identities);
+        let link = Link::dialed(connection, dispatcher, identities);
         let (drain, driver) = (Drain::new(), TaskTracker::new());
         let (driven, signal) = (link.clone(), drain.signal());
         driver.spawn(async move {

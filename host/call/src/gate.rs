@@ -134,7 +134,7 @@ pub(crate) fn check(
     if depth > limits.depth_max {
         return Err(Refusal::TooDeep(limits.depth_max));
     }
-    if !tree.root.count(limits.tree_calls_max) {
+    if depth > 0 && !tree.root.count(limits.tree_calls_max) {
         return Err(Refusal::TooMany(limits.tree_calls_max));
     }
     if !spec.input_schema().accepts(&input) {

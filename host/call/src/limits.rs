@@ -31,8 +31,6 @@ pub struct Limits {
     pub duplicate_ids_max: u32,
     /// Tokens that resolve to nobody before the connection is closed.
     pub auth_attempts_max: u32,
-    /// Largest schema in an operation specification, in bytes of JSON.
-    pub schema_bytes_max: usize,
 }
 
 impl Limits {
@@ -56,7 +54,6 @@ impl Default for Limits {
             write_queue_max: 256,
             duplicate_ids_max: 16,
             auth_attempts_max: 5,
-            schema_bytes_max: 64 << 10,
         }
     }
 }

@@ -32,7 +32,7 @@ pub struct Link(Arc<Inner>);
 
 struct Inner {
     connection: Connection,
-    auth: AuthContext,
+    side: Side,
     dispatcher: Dispatcher,
     identities: Arc<dyn IdentityProvider>,
     serving: Serving,
@@ -48,6 +48,14 @@ struct Inner {
     streams: TaskTracker,
 }
 
+/// Who dialed, and what is known of the peer by that.
+enum Side {
+    /// This side did; the transport has checked the peer against the key that was asked for.
+    Dialed,
+    /// The peer did; it is who its key says.
+    Accepted(AuthContext),
+}
+
 /// What a peer did that ended the link.
 #[derive(Debug, Clone, Copy)]
 enum Misconduct {
@@ -56,10 +64,28 @@ enum Misconduct {
 }
 
 impl Link {
-    /// A link over a connection; nothing happens until [`Link::run`].
-    pub fn new(
+    /// A link over a connection the peer dialed; nothing happens until [`Link::run`].
+    pub fn accepted(
         connection: Connection,
         auth: AuthContext,
+        dispatcher: Dispatcher,
+        identities: Arc<dyn IdentityProvider>,
+    ) -> Self {
+        Self::new(Side::Accepted(auth), connection, dispatcher, identities)
+    }
+
+    /// A link over a connection this side dialed: the peer is the one whose key was asked for.
+    pub fn dialed(
+        connection: Connection,
+        dispatcher: Dispatcher,
+        identities: Arc<dyn IdentityProvider>,
+    ) -> Self {
+        Self::new(Side::Dialed, connection, dispatcher, identities)
+    }
+
+    fn new(
+        side: Side,
+        connection: Connection,
         dispatcher: Dispatcher,
         identities: Arc<dyn IdentityProvider>,
     ) -> Self {
@@ -67,7 +93,7 @@ impl Link {
         let (serving, pending) = (Serving::new(limits), Pending::new(limits.pending_max));
         Self(Arc::new(Inner {
             connection,
-            auth,
+            side,
             serving,
             pending,
             outgoing: Outgoing::default(),
@@ -160,10 +186,17 @@ impl Link {
 
     /// The identity behind the connection at this moment: a revoked key loses access on a live connection.
     fn connection_identity(&self) -> Option<Identity> {
-        match &self.0.auth.fingerprint {
+        let Side::Accepted(auth) = &self.0.side else { return None };
+        match &auth.fingerprint {
             Some(fingerprint) => self.0.identities.resolve_from_fingerprint(fingerprint),
-            None => self.0.auth.identity.clone(),
+            None => auth.identity.clone(),
         }
+    }
+
+    /// Largest frame body the peer may send, in bytes.
+    fn frame_bytes_max(&self) -> usize {
+        let known = matches!(self.0.side, Side::Dialed) || self.connection_identity().is_some();
+        if known { self.limits().frame_bytes_max } else { self.limits().frame_bytes_anonymous_max }
     }
 
     /// The identity of one request: its token's, where the token is known, else the connection's.

@@ -11,7 +11,8 @@ use crate::call::Tree;
 use crate::caller::Composer;
 use crate::dispatch::Dispatcher;
 use crate::{
-    CallError, CallId, Caller, Composition, Limits, OpName, Reach, Registration, Registry, SessionLayer,
+    CallError, CallId, Caller, Composition, Limits, OpName, OperationSpec, Reach, Registration, Registry,
+    SessionLayer,
 };
 
 /// A running call, seen from inside its handler. Cheap to clone; read-only.
@@ -111,6 +112,12 @@ impl CallScope {
     #[must_use]
     pub fn operation(&self) -> &OpName {
         self.0.registration.spec().name()
+    }
+
+    /// The contract of the operation that runs.
+    #[must_use]
+    pub fn spec(&self) -> &OperationSpec {
+        self.0.registration.spec()
     }
 
     /// What this operation composes with.

@@ -42,13 +42,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub(crate) config: Option<PathBuf>,
     /// What to log on standard error: `serve` logs `info` by default, every other command `error`.
-    #[arg(
-        long,
-        global = true,
-        value_name = "LEVEL",
-        value_enum,
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, value_name = "LEVEL", value_enum, help_heading = "Global options")]
     pub(crate) log: Option<LogLevel>,
 }
 
@@ -203,12 +197,9 @@ fn top_after_long_help() -> String {
 /// The exit codes with what they mean, one a line.
 pub(crate) fn exit_codes() -> String {
     let success = (0, "success");
-    let failures = CommandErrorKind::ALL
-        .iter()
-        .map(|kind| (kind.code(), kind.meaning()));
-    let lines = std::iter::once(success)
-        .chain(failures)
-        .map(|(code, meaning)| format!("  {code:>3}  {meaning}"));
+    let failures = CommandErrorKind::ALL.iter().map(|kind| (kind.code(), kind.meaning()));
+    let lines =
+        std::iter::once(success).chain(failures).map(|(code, meaning)| format!("  {code:>3}  {meaning}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

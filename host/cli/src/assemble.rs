@@ -73,11 +73,7 @@ impl Host {
         if lifetime == Lifetime::Kept {
             private::check(config)?;
         }
-        let parts = Parts {
-            config,
-            key,
-            clock: Arc::new(SystemClock),
-        };
+        let parts = Parts { config, key, clock: Arc::new(SystemClock) };
         // 1. The log: without it nothing may happen. Its lock keeps a second host out.
         let log = parts.open_log().await?;
         let hash = config.digest();
@@ -153,11 +149,7 @@ pub(crate) async fn offered(
     config: &Config,
     key: Ed25519SecretKey,
 ) -> Result<Vec<OperationSpec>, StartError> {
-    let parts = Parts {
-        config,
-        key,
-        clock: Arc::new(SystemClock),
-    };
+    let parts = Parts { config, key, clock: Arc::new(SystemClock) };
     let log = parts.open_log().await?;
     let builtins = parts.builtins()?;
     let sandbox = blocking(|| Sandbox::new(SandboxConfig::default())).await??;
@@ -181,14 +173,8 @@ impl Parts<'_> {
         let mut options = Options::new(self.key.clone(), Arc::clone(&self.clock));
         options.durability = self.settings().durability;
         blocking(move || {
-            let made = DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(layout.data_dir());
-            made.map_err(|source| StartError::DataDir {
-                dir: layout.data_dir().to_owned(),
-                source,
-            })?;
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(layout.data_dir());
+            made.map_err(|source| StartError::DataDir { dir: layout.data_dir().to_owned(), source })?;
             Ok(AuditLog::open(&layout.audit_dir(), options)?)
         })
         .await?
@@ -215,24 +201,11 @@ impl Parts<'_> {
         // Before the first connection, so that every record of a call comes after it.
         let key = Fingerprint::from(&self.key.public()).to_string();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        log.append_async(&Event::HostStarted(HostStarted {
-            version,
-            config: hash,
-            key,
-        }))
-        .await?;
+        log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key })).await?;
         let endpoint = self.listen(handlers, &identities, &rates).await?;
         let (log, config) = (log.clone(), Mutex::new(self.config.clone()));
         let sweeper = Sweeper::start(sessions.clone());
-        Ok(Host {
-            endpoint,
-            log,
-            identities,
-            rates,
-            sessions,
-            config,
-            sweeper,
-        })
+        Ok(Host { endpoint, log, identities, rates, sessions, config, sweeper })
     }
 
     async fn listen(
@@ -245,16 +218,11 @@ impl Parts<'_> {
         let mut endpoint = EndpointConfig::new(self.key.clone(), handlers, identities.clone());
         endpoint.quic = settings.quic.map(|listen| QuicConfig { listen });
         let iroh = settings.iroh.clone();
-        endpoint.iroh = iroh.map(|iroh| IrohConfig {
-            bind: iroh.bind,
-            relay: iroh.relay,
-        });
+        endpoint.iroh = iroh.map(|iroh| IrohConfig { bind: iroh.bind, relay: iroh.relay });
         endpoint.rates = rates.clone();
         endpoint.limits = settings.net_limits;
         endpoint.drain_timeout = settings.drain_timeout;
-        Endpoint::bind(endpoint)
-            .await
-            .map_err(|error| error::listen(self.config, error))
+        Endpoint::bind(endpoint).await.map_err(|error| error::listen(self.config, error))
     }
 }
 
@@ -269,11 +237,7 @@ impl Sweeper {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let stopped = stop.clone();
         tasks.spawn(async move {
-            while stopped
-                .run_until_cancelled(tokio::time::sleep(SWEEP_INTERVAL))
-                .await
-                .is_some()
-            {
+            while stopped.run_until_cancelled(tokio::time::sleep(SWEEP_INTERVAL)).await.is_some() {
                 let sessions = sessions.clone();
                 // The records of the ends may wait for the disk.
                 if blocking(move || sessions.sweep()).await.is_err() {
@@ -282,10 +246,7 @@ impl Sweeper {
             }
         });
         tasks.close();
-        Self {
-            tasks,
-            stop: stop.drop_guard(),
-        }
+        Self { tasks, stop: stop.drop_guard() }
     }
 
     async fn stop(&self) {
@@ -300,16 +261,12 @@ async fn close(log: AuditLog) -> Result<(), StartError> {
 
 /// Runs work that blocks on the disk or the processor beside the runtime.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| StartError::Broken)
+    tokio::task::spawn_blocking(work).await.map_err(|_| StartError::Broken)
 }
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host")
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
+        f.debug_struct("Host").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 

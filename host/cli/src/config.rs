@@ -118,20 +118,13 @@ impl Config {
     /// # Errors
     /// [`LoadError`], but not [`LoadError::Content`].
     pub(crate) fn read(file: &Path) -> Result<String, LoadError> {
-        let failed = |source| LoadError::Read {
-            file: file.to_owned(),
-            source,
-        };
+        let failed = |source| LoadError::Read { file: file.to_owned(), source };
         let size = std::fs::metadata(file).map_err(failed)?.len();
         if size > FILE_BYTES_MAX {
-            return Err(LoadError::TooLarge {
-                file: file.to_owned(),
-            });
+            return Err(LoadError::TooLarge { file: file.to_owned() });
         }
         let bytes = std::fs::read(file).map_err(failed)?;
-        String::from_utf8(bytes).map_err(|_| LoadError::NotText {
-            file: file.to_owned(),
-        })
+        String::from_utf8(bytes).map_err(|_| LoadError::NotText { file: file.to_owned() })
     }
 
     /// Checks the text of a configuration; relative paths in it are relative to the folder of `file`.
@@ -141,12 +134,7 @@ impl Config {
     pub(crate) fn parse(file: &Path, text: String) -> Result<Self, ConfigError> {
         let base = file.parent().unwrap_or(Path::new(""));
         match check::check(&text, base) {
-            Ok((settings, access)) => Ok(Self {
-                settings,
-                access,
-                file: file.to_owned(),
-                text,
-            }),
+            Ok((settings, access)) => Ok(Self { settings, access, file: file.to_owned(), text }),
             Err(problem) => Err(problem.locate(file, &text)),
         }
     }

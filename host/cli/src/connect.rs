@@ -31,15 +31,8 @@ pub(crate) struct RemoteHost {
 /// The way to a host whose key is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Route {
-    Quic {
-        addr: SocketAddr,
-        pin: Fingerprint,
-    },
-    Iroh {
-        node: PublicKey,
-        addrs: Vec<SocketAddr>,
-        relay: Option<String>,
-    },
+    Quic { addr: SocketAddr, pin: Fingerprint },
+    Iroh { node: PublicKey, addrs: Vec<SocketAddr>, relay: Option<String> },
 }
 
 /// What is in this folder: a project, and the host that runs in it.
@@ -106,17 +99,8 @@ impl RemoteHost {
             }
         };
         let client = Client::new(connection, Limits::default());
-        let options = CallOptions {
-            auth_token: token,
-            timeout: Some(timeout.unwrap_or(ANSWER_TIMEOUT)),
-        };
-        Ok(Self {
-            client,
-            dialer: dialer.clone(),
-            options,
-            fingerprint,
-            data_dir: None,
-        })
+        let options = CallOptions { auth_token: token, timeout: Some(timeout.unwrap_or(ANSWER_TIMEOUT)) };
+        Ok(Self { client, dialer: dialer.clone(), options, fingerprint, data_dir: None })
     }
 
     /// Calls an operation.
@@ -163,18 +147,9 @@ impl Route {
 fn here(context: &Context) -> CommandResult<Option<Here>> {
     match Project::find(context.config.as_deref()) {
         Ok(project) => {
-            let relay = project
-                .config
-                .settings
-                .iroh
-                .as_ref()
-                .and_then(|iroh| iroh.relay.clone());
+            let relay = project.config.settings.iroh.as_ref().and_then(|iroh| iroh.relay.clone());
             let running = project.layout.runtime_file().read();
-            Ok(Some(Here {
-                layout: project.layout,
-                relay,
-                running,
-            }))
+            Ok(Some(Here { layout: project.layout, relay, running }))
         }
         Err(ProjectError::NotFound { .. }) => Ok(None),
         Err(error) => Err(CommandError::configuration(chain(&error))),
@@ -196,9 +171,9 @@ async fn route(args: &ClientArgs, here: Option<&Here>) -> CommandResult<Route> {
             .hint("add --fingerprint ed25519:…; `alknet-agent key show` prints it where the host lives")),
         (None, Some(pin)) => match running.filter(|running| running.fingerprint() == Some(pin)) {
             Some(running) => local_route(running),
-            None => Err(CommandError::usage(
-                "--fingerprint needs the host's address: add --connect HOST:PORT",
-            )),
+            None => {
+                Err(CommandError::usage("--fingerprint needs the host's address: add --connect HOST:PORT"))
+            }
         },
         (None, None) => local_route(running.ok_or_else(|| nobody_here(here))?),
     }
@@ -228,21 +203,14 @@ fn local_route(running: &RuntimeInfo) -> CommandResult<Route> {
     };
     let pin = running.fingerprint().ok_or_else(unreadable)?;
     if let Some(addr) = running.quic {
-        return Ok(Route::Quic {
-            addr: reachable(addr),
-            pin,
-        });
+        return Ok(Route::Quic { addr: reachable(addr), pin });
     }
     let node = running.iroh.as_ref().ok_or_else(unreadable)?;
     let Fingerprint::Ed25519(key) = pin else {
         return Err(unreadable());
     };
     let addrs = node.addrs.iter().copied().map(reachable).collect();
-    Ok(Route::Iroh {
-        node: PublicKey::from_bytes(key),
-        addrs,
-        relay: node.relay.clone(),
-    })
+    Ok(Route::Iroh { node: PublicKey::from_bytes(key), addrs, relay: node.relay.clone() })
 }
 
 /// An address to dial for one that is listened on: "any" is this machine.
@@ -271,9 +239,7 @@ fn key(
     if args.key.is_none() && !file.exists() {
         return Ok(None);
     }
-    read_key(&file)
-        .map(Some)
-        .map_err(|error| CommandError::configuration(chain(&error)))
+    read_key(&file).map(Some).map_err(|error| CommandError::configuration(chain(&error)))
 }
 
 fn is_own(here: &Here, host: &Fingerprint) -> bool {
@@ -281,13 +247,10 @@ fn is_own(here: &Here, host: &Fingerprint) -> bool {
 }
 
 async fn resolve(address: &str) -> CommandResult<Vec<SocketAddr>> {
-    let has_port = address
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let has_port =
+        address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if !has_port {
-        return Err(CommandError::usage(format!(
-            "`{address}` is not an address: write HOST:PORT"
-        )));
+        return Err(CommandError::usage(format!("`{address}` is not an address: write HOST:PORT")));
     }
     let found = tokio::net::lookup_host(address).await;
     let found: Vec<SocketAddr> = found

@@ -63,33 +63,21 @@ async fn work(agent: &RemoteHost, stage: &Stage, story: &mut Story) {
     let Some(session) = story.step(story::OPEN, steps::open(agent)).await else {
         return;
     };
-    let registered = story
-        .step(story::REGISTER, steps::register(agent, &session))
-        .await;
+    let registered = story.step(story::REGISTER, steps::register(agent, &session)).await;
     let Some(()) = registered else { return };
     let Some(sample) = story.step(story::INVOKE, steps::invoke(agent, &session)).await else {
         return;
     };
-    story
-        .step(story::MANY, steps::invoke_many(agent, &session, &sample))
-        .await;
+    story.step(story::MANY, steps::invoke_many(agent, &session, &sample)).await;
     story.step(story::RUN, steps::run_script(agent, &session)).await;
 
-    story
-        .step(story::BEYOND_ENV, attacks::beyond_env(agent, &session))
-        .await;
+    story.step(story::BEYOND_ENV, attacks::beyond_env(agent, &session)).await;
     story.step(story::ADMIN, attacks::admin(agent)).await;
     story.step(story::INTERNAL, attacks::internal(agent)).await;
-    story
-        .step(story::FOREIGN, attacks::foreign_session(stage, &session))
-        .await;
-    story
-        .step(story::ENDLESS, attacks::endless_loop(agent, &session))
-        .await;
+    story.step(story::FOREIGN, attacks::foreign_session(stage, &session)).await;
+    story.step(story::ENDLESS, attacks::endless_loop(agent, &session)).await;
 
-    story
-        .step(story::PROVENANCE, record::provenance(stage, &session))
-        .await;
+    story.step(story::PROVENANCE, record::provenance(stage, &session)).await;
 }
 
 /// Ctrl-C and SIGTERM.
@@ -103,10 +91,7 @@ impl Interrupts {
         let open = |kind| {
             signal(kind).map_err(|error| CommandError::internal(format!("cannot wait for signals: {error}")))
         };
-        Ok(Self {
-            interrupt: open(SignalKind::interrupt())?,
-            terminate: open(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) {

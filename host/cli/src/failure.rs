@@ -103,13 +103,7 @@ impl CommandErrorKind {
 impl CommandError {
     /// An error of a kind, with what was wrong and where.
     pub(crate) fn new(kind: CommandErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hints: Vec::new(),
-            call: None,
-            rendered: None,
-        }
+        Self { kind, message: message.into(), hints: Vec::new(), call: None, rendered: None }
     }
 
     /// The command line, or a file named on it, is at fault.
@@ -197,9 +191,7 @@ impl CommandError {
 
     fn details_text(&self) -> String {
         let details = self.call.as_ref().and_then(|error| error.details());
-        details
-            .map(|details| format!("\n  {}", describe(details).replace('\n', "\n  ")))
-            .unwrap_or_default()
+        details.map(|details| format!("\n  {}", describe(details).replace('\n', "\n  "))).unwrap_or_default()
     }
 }
 
@@ -207,23 +199,12 @@ impl CommandError {
 fn describe(details: &Value) -> String {
     if let Some(violations) = details.get("violations").and_then(Value::as_array) {
         let member = |violation: &Value, name: &str| {
-            violation
-                .get(name)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-                .unwrap_or_default()
+            violation.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
         };
         let lines = violations.iter().map(|violation| {
             let place = member(violation, "pointer");
-            let place = if place.is_empty() {
-                "the input itself".to_owned()
-            } else {
-                place
-            };
-            format!(
-                "at {place}: not as `{}` in the schema demands",
-                member(violation, "keyword")
-            )
+            let place = if place.is_empty() { "the input itself".to_owned() } else { place };
+            format!("at {place}: not as `{}` in the schema demands", member(violation, "keyword"))
         });
         return lines.collect::<Vec<_>>().join("\n");
     }
@@ -231,10 +212,7 @@ fn describe(details: &Value) -> String {
     if compact.len() <= ONE_LINE_BYTES_MAX {
         return format!("details: {compact}");
     }
-    format!(
-        "details: {}",
-        serde_json::to_string_pretty(details).unwrap_or(compact)
-    )
+    format!("details: {}", serde_json::to_string_pretty(details).unwrap_or(compact))
 }
 
 const ONE_LINE_BYTES_MAX: usize = 100;

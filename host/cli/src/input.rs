@@ -57,10 +57,8 @@ impl<'a> InputSource<'a> {
     pub(crate) fn beside(self, client: &ClientArgs) -> CommandResult<Self> {
         let token_from_stdin = client.token_file.as_deref() == Some(Path::new("-"));
         if self == Self::Stdin && token_from_stdin {
-            return Err(
-                CommandError::usage("standard input is both the input and the token")
-                    .hint("put one of them into a file"),
-            );
+            return Err(CommandError::usage("standard input is both the input and the token")
+                .hint("put one of them into a file"));
         }
         Ok(self)
     }
@@ -84,9 +82,7 @@ pub(crate) fn parse_json(what: &str, text: &str) -> CommandResult<Value> {
     serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let message = error.to_string();
-        let reason = message
-            .rsplit_once(" at line ")
-            .map_or(message.as_str(), |(reason, _)| reason);
+        let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
         let failure = CommandError::usage(format!("{what}:{line}:{column}: not valid JSON: {reason}"));
         if text.trim_start().starts_with(['{', '[', '"']) {
             failure
@@ -106,10 +102,7 @@ pub(crate) fn read_json(path: &Path) -> CommandResult<Value> {
 pub(crate) fn read_text(path: &Path) -> CommandResult<String> {
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(CommandError::usage(format!(
-            "{} is a folder, not a file",
-            path.display()
-        )));
+        return Err(CommandError::usage(format!("{} is a folder, not a file", path.display())));
     }
     read_bounded(&path.display().to_string(), file)
 }
@@ -127,9 +120,7 @@ fn read_bounded(what: &str, from: impl Read) -> CommandResult<String> {
     read.map_err(|error| CommandError::usage(format!("cannot read {what}: {error}")))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > INPUT_BYTES_MAX {
         let mebibytes = INPUT_BYTES_MAX >> 20;
-        return Err(CommandError::usage(format!(
-            "{what} is larger than {mebibytes} MiB"
-        )));
+        return Err(CommandError::usage(format!("{what} is larger than {mebibytes} MiB")));
     }
     let text = String::from_utf8(bytes);
     text.map_err(|_| CommandError::usage(format!("{what} is not UTF-8 text")))
@@ -146,10 +137,7 @@ mod tests {
     fn forms_of_an_input_are_told_apart() {
         assert_eq!(InputSource::of(None), InputSource::Empty);
         assert_eq!(InputSource::of(Some("-")), InputSource::Stdin);
-        assert_eq!(
-            InputSource::of(Some("@a b.json")),
-            InputSource::File(Path::new("a b.json"))
-        );
+        assert_eq!(InputSource::of(Some("@a b.json")), InputSource::File(Path::new("a b.json")));
         assert_eq!(InputSource::of(Some("{}")), InputSource::Argument("{}"));
         assert_eq!(InputSource::Empty.read().unwrap(), json!({}));
         assert_eq!(InputSource::Argument(" [1] ").read().unwrap(), json!([1]));
@@ -163,20 +151,10 @@ mod tests {
 
     #[test]
     fn errors_have_line_and_column_and_repeat_nothing() {
-        assert_eq!(
-            error_of("{\"token\": s3cret}"),
-            "error: the input:1:11: not valid JSON: expected value"
-        );
-        assert_eq!(
-            error_of("{\n\"a\": 1,\n}"),
-            "error: the input:3:1: not valid JSON: trailing comma"
-        );
+        assert_eq!(error_of("{\"token\": s3cret}"), "error: the input:1:11: not valid JSON: expected value");
+        assert_eq!(error_of("{\n\"a\": 1,\n}"), "error: the input:3:1: not valid JSON: trailing comma");
         assert!(error_of("{\"a\":").starts_with("error: the input:1:5: not valid JSON: EOF while parsing"));
-        assert!(
-            error_of("s3cret").contains("hint: an input is JSON like"),
-            "{}",
-            error_of("s3cret")
-        );
+        assert!(error_of("s3cret").contains("hint: an input is JSON like"), "{}", error_of("s3cret"));
         assert!(!error_of("s3cret").contains("s3cret"));
         assert!(error_of("").contains(":1:0: not valid JSON"));
     }
@@ -189,22 +167,9 @@ mod tests {
         assert_eq!(read_json(&file).unwrap(), json!({"a": [1, 2]}));
 
         std::fs::write(&file, [b'"', 0xff, b'"']).unwrap();
-        assert!(
-            read_json(&file)
-                .unwrap_err()
-                .to_text()
-                .ends_with("in.json is not UTF-8 text")
-        );
+        assert!(read_json(&file).unwrap_err().to_text().ends_with("in.json is not UTF-8 text"));
         let missing = read_json(&dir.path().join("none.json")).unwrap_err();
-        assert!(
-            missing.to_text().starts_with("error: there is no file "),
-            "{missing}"
-        );
-        assert!(
-            read_text(dir.path())
-                .unwrap_err()
-                .to_text()
-                .ends_with("is a folder, not a file")
-        );
+        assert!(missing.to_text().starts_with("error: there is no file "), "{missing}");
+        assert!(read_text(dir.path()).unwrap_err().to_text().ends_with("is a folder, not a file"));
     }
 }

@@ -31,9 +31,7 @@ pub(crate) fn start(directives: &str) -> CommandResult {
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && crate::output::colours_are_wanted())
         .with_target(false);
-    subscriber
-        .try_init()
-        .map_err(|error| CommandError::internal(format!("cannot start logging: {error}")))
+    subscriber.try_init().map_err(|error| CommandError::internal(format!("cannot start logging: {error}")))
 }
 
 #[cfg(test)]

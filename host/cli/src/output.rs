@@ -31,11 +31,7 @@ impl Output {
     /// Output to the process's streams, as JSON lines if asked for. Colours need a terminal and no `NO_COLOR`.
     pub(crate) fn new(json: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        Self {
-            json,
-            terminal,
-            colour: terminal && !json && colours_are_wanted(),
-        }
+        Self { json, terminal, colour: terminal && !json && colours_are_wanted() }
     }
 
     /// Whether results are printed as JSON.
@@ -92,16 +88,8 @@ impl Output {
 
 /// Prints what the argument parser says, in colours where it goes to a terminal that wants them.
 pub(crate) fn parser_answer(coloured: &str, plain: &str, to_stderr: bool) -> CommandResult {
-    let terminal = if to_stderr {
-        io::stderr().is_terminal()
-    } else {
-        io::stdout().is_terminal()
-    };
-    let text = if terminal && colours_are_wanted() {
-        coloured
-    } else {
-        plain
-    };
+    let terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let text = if terminal && colours_are_wanted() { coloured } else { plain };
     if to_stderr {
         eprint_line(text.trim_end());
         return Ok(());
@@ -117,24 +105,18 @@ pub(crate) fn colours_are_wanted() -> bool {
 
 fn write_line(text: &str) -> CommandResult {
     let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.write_all(b"\n"));
-    written
-        .and_then(|()| stdout.flush())
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => {
-                CommandError::new(CommandErrorKind::BrokenPipe, "nobody reads the output")
-            }
-            _ => CommandError::internal(format!("cannot write to standard output: {error}")),
-        })
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
+    written.and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => {
+            CommandError::new(CommandErrorKind::BrokenPipe, "nobody reads the output")
+        }
+        _ => CommandError::internal(format!("cannot write to standard output: {error}")),
+    })
 }
 
 fn eprint_line(text: &str) {
     let mut stderr = io::stderr().lock();
     // There is no third stream to complain on.
-    let written = stderr
-        .write_all(text.as_bytes())
-        .and_then(|()| stderr.write_all(b"\n"));
+    let written = stderr.write_all(text.as_bytes()).and_then(|()| stderr.write_all(b"\n"));
     written.unwrap_or_default();
 }

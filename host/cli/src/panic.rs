@@ -16,10 +16,8 @@ pub(crate) fn report_briefly() {
 pub(crate) fn contain(command: impl FnOnce() -> CommandResult) -> CommandResult {
     // A command that panicked is not looked at again: nothing can be seen in a broken state.
     catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|_| {
-        Err(
-            CommandError::internal("internal error: this is a defect of alknet-agent")
-                .hint("--log error shows the place; please report it with the command that was run"),
-        )
+        Err(CommandError::internal("internal error: this is a defect of alknet-agent")
+            .hint("--log error shows the place; please report it with the command that was run"))
     })
 }
 

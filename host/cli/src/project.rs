@@ -130,10 +130,7 @@ impl From<KeyFileError> for CommandError {
 }
 
 fn search(start: &Path) -> Option<PathBuf> {
-    start
-        .ancestors()
-        .map(|folder| folder.join(config::FILE_NAME))
-        .find(|file| file.is_file())
+    start.ancestors().map(|folder| folder.join(config::FILE_NAME)).find(|file| file.is_file())
 }
 
 #[cfg(test)]

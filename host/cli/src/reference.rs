@@ -42,10 +42,7 @@ fn contents(command: &Command, depth: usize, page: &mut String) {
         let path = path(child);
         let anchor = path.replace(' ', "-");
         let about = child.get_about().map(ToString::to_string).unwrap_or_default();
-        page.push_str(&format!(
-            "{}- [`{path}`](#{anchor}): {about}\n",
-            "  ".repeat(depth)
-        ));
+        page.push_str(&format!("{}- [`{path}`](#{anchor}): {about}\n", "  ".repeat(depth)));
         contents(child, depth + 1, page);
     }
 }
@@ -53,18 +50,12 @@ fn contents(command: &Command, depth: usize, page: &mut String) {
 fn section(command: &Command, page: &mut String) {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
-    page.push_str(&format!(
-        "\n## {}\n\n{}\n\n```text\n{usage}\n```\n",
-        path(command),
-        long_about(command)
-    ));
+    page.push_str(&format!("\n## {}\n\n{}\n\n```text\n{usage}\n```\n", path(command), long_about(command)));
     let own = |arg: &&Arg| {
         !(arg.is_global_set() || arg.is_hide_set()) && arg.get_id() != "help" && arg.get_id() != "version"
     };
-    let (connection, own): (Vec<&Arg>, Vec<&Arg>) = command
-        .get_arguments()
-        .filter(own)
-        .partition(|arg| arg.get_help_heading() == Some(CONNECTION));
+    let (connection, own): (Vec<&Arg>, Vec<&Arg>) =
+        command.get_arguments().filter(own).partition(|arg| arg.get_help_heading() == Some(CONNECTION));
     if !own.is_empty() {
         page.push_str(&format!("\n{}", options(&own)));
     }
@@ -80,9 +71,7 @@ fn section(command: &Command, page: &mut String) {
 }
 
 fn visible(command: &Command) -> impl Iterator<Item = &Command> {
-    command
-        .get_subcommands()
-        .filter(|child| !child.is_hide_set() && child.get_name() != "help")
+    command.get_subcommands().filter(|child| !child.is_hide_set() && child.get_name() != "help")
 }
 
 /// The command as it is typed, without the program's name.
@@ -92,33 +81,20 @@ fn path(command: &Command) -> String {
 }
 
 fn long_about(command: &Command) -> String {
-    command
-        .get_long_about()
-        .or(command.get_about())
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default()
 }
 
 fn options(arguments: &[&Arg]) -> String {
     let mut table = "| argument | meaning |\n|---|---|\n".to_owned();
     for argument in arguments {
-        table.push_str(&format!(
-            "| `{}` | {} |\n",
-            cell(&spelling(argument)),
-            cell(&meaning(argument))
-        ));
+        table.push_str(&format!("| `{}` | {} |\n", cell(&spelling(argument)), cell(&meaning(argument))));
     }
     table
 }
 
 fn spelling(argument: &Arg) -> String {
-    let value = argument
-        .get_value_names()
-        .and_then(|names| names.first())
-        .map(ToString::to_string);
-    let value = value
-        .filter(|_| argument.get_action().takes_values())
-        .unwrap_or_default();
+    let value = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    let value = value.filter(|_| argument.get_action().takes_values()).unwrap_or_default();
     match argument.get_long() {
         None => value,
         Some(long) if value.is_empty() => format!("--{long}"),
@@ -128,19 +104,13 @@ fn spelling(argument: &Arg) -> String {
 
 fn meaning(argument: &Arg) -> String {
     let mut meaning = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    let values: Vec<String> = argument
-        .get_possible_values()
-        .iter()
-        .map(|value| format!("`{}`", value.get_name()))
-        .collect();
+    let values: Vec<String> =
+        argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
     if !values.is_empty() && !matches!(argument.get_action(), ArgAction::SetTrue) {
         meaning.push_str(&format!(". One of {}.", values.join(", ")));
     }
-    let defaults: Vec<String> = argument
-        .get_default_values()
-        .iter()
-        .map(|value| format!("`{}`", value.to_string_lossy()))
-        .collect();
+    let defaults: Vec<String> =
+        argument.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
     if !defaults.is_empty() && !matches!(argument.get_action(), ArgAction::SetTrue) {
         meaning.push_str(&format!(". Default: {}.", defaults.join(", ")));
     }
@@ -190,15 +160,7 @@ mod tests {
     #[test]
     fn every_command_has_a_section() {
         let page = markdown();
-        for path in [
-            "init",
-            "serve",
-            "call",
-            "session register",
-            "audit verify",
-            "key show",
-            "demo",
-        ] {
+        for path in ["init", "serve", "call", "session register", "audit verify", "key show", "demo"] {
             assert!(page.contains(&format!("\n## {path}\n")), "{path}");
         }
         assert!(!page.contains("## reference"));

@@ -68,9 +68,7 @@ impl Capabilities {
     /// The secret for a service: its API key, else its HTTP token.
     #[must_use]
     pub fn get(&self, service: &str) -> Option<&Secret> {
-        self.api_keys
-            .get(service)
-            .or_else(|| self.http_tokens.get(service))
+        self.api_keys.get(service).or_else(|| self.http_tokens.get(service))
     }
 
     /// Own entries, with gaps filled from `parent`.
@@ -78,10 +76,7 @@ impl Capabilities {
     pub fn or_from(&self, parent: &Self) -> Self {
         let merge = |own: &BTreeMap<String, Secret>, other: &BTreeMap<String, Secret>| {
             let mut merged = other.clone();
-            merged.extend(
-                own.iter()
-                    .map(|(service, secret)| (service.clone(), secret.clone())),
-            );
+            merged.extend(own.iter().map(|(service, secret)| (service.clone(), secret.clone())));
             merged
         };
         Self {
@@ -99,10 +94,6 @@ impl Capabilities {
 
 impl fmt::Debug for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Capabilities({})",
-            self.api_keys.len() + self.http_tokens.len()
-        )
+        write!(f, "Capabilities({})", self.api_keys.len() + self.http_tokens.len())
     }
 }

@@ -82,11 +82,7 @@ struct Inner {
 impl Connection {
     /// A connection over a transport with many streams.
     pub fn new(source: impl BidiSource, alpn: Vec<u8>) -> Self {
-        Self(Arc::new(Inner {
-            source: Box::new(source),
-            alpn,
-            identity: OnceLock::new(),
-        }))
+        Self(Arc::new(Inner { source: Box::new(source), alpn, identity: OnceLock::new() }))
     }
 
     /// The next stream the peer opened.

@@ -29,7 +29,8 @@ pub struct PeerEntry {
 /// An API key: scopes only, no resources.
 #[derive(Debug, Clone)]
 pub struct ApiKeyEntry {
-    /// The token's first eight characters; becomes the identity's id. Several keys may share it.
+    /// The token's first eight characters; becomes the identity's id. Keys that share it are told apart by their
+    /// hash: each is `prefix.` and eight digits of it, so that they are never one identity.
     pub prefix: String,
     /// The hash of the whole token.
     pub hash: TokenHash,
@@ -62,9 +63,9 @@ pub enum DirectoryError {
     /// One token stands for two entries.
     #[error("the token hash of `{0}` is used twice")]
     DuplicateToken(String),
-    /// `local` names this host in discovery answers.
-    #[error("the peer id `local` is reserved")]
-    ReservedPeer,
+    /// The id has another meaning: `local` names this host, `alk_` API keys, `session` authorities of sessions.
+    #[error("the peer id `{0}` is reserved")]
+    ReservedPeer(IdentityId),
     /// An API key's prefix does not fit.
     #[error("an API key's prefix is `alk_` and four more ASCII characters, not `{0}`")]
     BadPrefix(String),
@@ -74,6 +75,7 @@ pub enum DirectoryError {
 }
 
 const TOKEN_PREFIX: &str = "alk_";
+const RESERVED_PREFIXES: [&str; 2] = [TOKEN_PREFIX, "session"];
 const PREFIX_BYTES: usize = 8;
 
 /// A validated [`AuthPolicy`], indexed.
@@ -110,15 +112,21 @@ impl Directory {
         for peer in policy.peers {
             directory.add_peer(peer, &mut taken)?;
         }
+        let mut sharing: HashMap<String, usize> = HashMap::new();
+        for key in &policy.api_keys {
+            *sharing.entry(key.prefix.clone()).or_default() += 1;
+        }
         for key in policy.api_keys {
-            directory.add_api_key(key, &mut taken)?;
+            let alone = sharing.get(&key.prefix).is_none_or(|keys| *keys == 1);
+            directory.add_api_key(key, alone, &mut taken)?;
         }
         Ok(directory)
     }
 
     fn add_peer(&mut self, peer: PeerEntry, taken: &mut Taken) -> Result<(), DirectoryError> {
-        if peer.peer_id.as_str() == "local" {
-            return Err(DirectoryError::ReservedPeer);
+        let id = peer.peer_id.as_str();
+        if id == "local" || RESERVED_PREFIXES.iter().any(|prefix| id.starts_with(prefix)) {
+            return Err(DirectoryError::ReservedPeer(peer.peer_id));
         }
         if !taken.ids.insert(peer.peer_id.clone()) {
             return Err(DirectoryError::DuplicatePeer(peer.peer_id));
@@ -143,7 +151,12 @@ impl Directory {
         Ok(())
     }
 
-    fn add_api_key(&mut self, key: ApiKeyEntry, taken: &mut Taken) -> Result<(), DirectoryError> {
+    fn add_api_key(
+        &mut self,
+        key: ApiKeyEntry,
+        alone: bool,
+        taken: &mut Taken,
+    ) -> Result<(), DirectoryError> {
         if key.prefix.len() != PREFIX_BYTES || !key.prefix.starts_with(TOKEN_PREFIX) || !key.prefix.is_ascii()
         {
             return Err(DirectoryError::BadPrefix(key.prefix));
@@ -152,12 +165,10 @@ impl Directory {
             return Err(DirectoryError::DuplicateToken(key.prefix));
         }
         let grants = Grants::from_scopes(key.grants.scopes().cloned());
-        let identity = Identity::new(IdentityId::parse(&key.prefix)?, grants);
-        let entry = ApiKey {
-            hash: key.hash,
-            identity,
-            expires_at: key.expires_at,
-        };
+        let digits: String = key.hash.to_string().chars().skip("sha256:".len()).take(8).collect();
+        let id = if alone { key.prefix.clone() } else { format!("{}.{digits}", key.prefix) };
+        let identity = Identity::new(IdentityId::parse(&id)?, grants);
+        let entry = ApiKey { hash: key.hash, identity, expires_at: key.expires_at };
         self.api_keys.entry(key.prefix).or_default().push(entry);
         Ok(())
     }
@@ -178,10 +189,7 @@ impl Directory {
         let prefix = std::str::from_utf8(token.as_bytes().get(..PREFIX_BYTES)?).ok()?;
         let live = |key: &&ApiKey| key.expires_at.is_none_or(|end| unix_seconds < end);
         let keys = self.api_keys.get(prefix)?;
-        keys.iter()
-            .filter(|key| key.hash == hash)
-            .find(live)
-            .map(|key| key.identity.clone())
+        keys.iter().filter(|key| key.hash == hash).find(live).map(|key| key.identity.clone())
     }
 }
 
@@ -196,10 +204,7 @@ impl ConfigIdentityProvider {
     /// A provider over a directory.
     #[must_use]
     pub fn new(directory: Directory, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            directory: ArcSwap::from_pointee(directory),
-            clock,
-        }
+        Self { directory: ArcSwap::from_pointee(directory), clock }
     }
 
     /// Replaces the whole directory. A grant of privilege: only local, authenticated triggers may call it.

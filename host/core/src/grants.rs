@@ -16,10 +16,7 @@ pub struct Grants {
 impl Grants {
     /// Grants with these scopes and no resources.
     pub fn from_scopes(scopes: impl IntoIterator<Item = Scope>) -> Self {
-        Self {
-            scopes: scopes.into_iter().collect(),
-            resources: BTreeMap::new(),
-        }
+        Self { scopes: scopes.into_iter().collect(), resources: BTreeMap::new() }
     }
 
     /// Adds a scope.
@@ -32,10 +29,7 @@ impl Grants {
     /// Adds an action on a resource type.
     #[must_use]
     pub fn with_resource(mut self, resource_type: &str, action: &str) -> Self {
-        self.resources
-            .entry(resource_type.to_owned())
-            .or_default()
-            .insert(action.to_owned());
+        self.resources.entry(resource_type.to_owned()).or_default().insert(action.to_owned());
         self
     }
 
@@ -46,9 +40,7 @@ impl Grants {
 
     /// The resource types with their actions, in order.
     pub fn resources(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
-        self.resources
-            .iter()
-            .map(|(kind, actions)| (kind.as_str(), actions.iter().map(String::as_str)))
+        self.resources.iter().map(|(kind, actions)| (kind.as_str(), actions.iter().map(String::as_str)))
     }
 
     /// Whether the scope is held, by exact string.
@@ -75,10 +67,7 @@ impl Grants {
             let both: BTreeSet<String> = mine.intersection(other.resources.get(kind)?).cloned().collect();
             (!both.is_empty()).then(|| (kind.clone(), both))
         });
-        Self {
-            scopes,
-            resources: resources.collect(),
-        }
+        Self { scopes, resources: resources.collect() }
     }
 
     /// Whether everything held here is also held by `other`.

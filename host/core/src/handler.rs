@@ -67,9 +67,7 @@ impl HandlerRegistryBuilder {
     pub fn register(mut self, handler: Arc<dyn ProtocolHandler>) -> Result<Self, RegistryError> {
         let alpn = handler.alpn();
         if self.0.insert(alpn, handler).is_some() {
-            return Err(RegistryError::DuplicateAlpn(
-                String::from_utf8_lossy(alpn).into_owned(),
-            ));
+            return Err(RegistryError::DuplicateAlpn(String::from_utf8_lossy(alpn).into_owned()));
         }
         Ok(self)
     }
@@ -90,8 +88,6 @@ impl fmt::Debug for HandlerRegistry {
 
 impl fmt::Debug for HandlerRegistryBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandlerRegistryBuilder")
-            .field("handlers", &self.0.len())
-            .finish()
+        f.debug_struct("HandlerRegistryBuilder").field("handlers", &self.0.len()).finish()
     }
 }

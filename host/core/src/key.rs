@@ -74,7 +74,6 @@ impl PublicKey {
         let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&self.0) else {
             return false;
         };
-        key.verify(message, &ed25519_dalek::Signature::from_bytes(signature))
-            .is_ok()
+        key.verify(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
     }
 }

@@ -5,15 +5,10 @@
 pub struct RateLimits {
     /// Live connections from one address; further ones are refused before the handshake.
     pub connections_per_ip_max: u32,
-    /// Bearer tokens that resolve to nobody before the connection is closed.
-    pub auth_attempts_max: u32,
 }
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self {
-            connections_per_ip_max: 100,
-            auth_attempts_max: 5,
-        }
+        Self { connections_per_ip_max: 100 }
     }
 }

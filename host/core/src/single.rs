@@ -16,23 +16,14 @@ impl Connection {
     /// A connection over one byte stream: the first [`Connection::accept_bi`] yields it, there is no other.
     #[must_use]
     pub fn from_stream(send: SendStream, recv: RecvStream, alpn: Vec<u8>, addr: Option<SocketAddr>) -> Self {
-        Self::new(
-            SingleStream {
-                stream: Mutex::new(Some((send, recv))),
-                addr,
-            },
-            alpn,
-        )
+        Self::new(SingleStream { stream: Mutex::new(Some((send, recv))), addr }, alpn)
     }
 }
 
 #[async_trait]
 impl BidiSource for SingleStream {
     async fn accept_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
-        let mut stream = self
-            .stream
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut stream = self.stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         stream.take().ok_or(StreamError::ConnectionClosed)
     }
 

@@ -61,9 +61,7 @@ impl FromStr for TokenHash {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text
-            .strip_prefix("sha256:")
-            .ok_or("a token hash starts with `sha256:`")?;
+        let digits = text.strip_prefix("sha256:").ok_or("a token hash starts with `sha256:`")?;
         let mut bytes = [0; 32];
         hex::decode_to_slice(digits, &mut bytes).map_err(|_| "a token hash has 64 hexadecimal digits")?;
         Ok(Self(bytes))
@@ -98,10 +96,6 @@ impl NewApiKey {
         let digits = Zeroizing::new(hex::encode(secret.as_slice()));
         let token = Zeroizing::new(format!("alk_{}", *digits));
         let hash = TokenHash(Sha256::digest(token.as_bytes()).into());
-        Ok(Self {
-            prefix: token.chars().take(8).collect(),
-            token,
-            hash,
-        })
+        Ok(Self { prefix: token.chars().take(8).collect(), token, hash })
     }
 }

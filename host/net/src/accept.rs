@@ -47,8 +47,7 @@ impl Shared {
         }
         match self.gate.judge(origin, attempt.validated()) {
             Verdict::Admit(slot, half_open) => {
-                self.tasks
-                    .spawn(Arc::clone(self).connection(attempt, slot, half_open));
+                self.tasks.spawn(Arc::clone(self).connection(attempt, slot, half_open));
             }
             Verdict::Challenge => attempt.challenge(),
             Verdict::Refuse(reason) => {
@@ -76,10 +75,7 @@ impl Shared {
     }
 
     async fn dispatch(&self, established: Established) {
-        let Established {
-            connection,
-            fingerprint,
-        } = established;
+        let Established { connection, fingerprint } = established;
         let alpn = connection.remote_alpn().to_vec();
         let Some(handler) = self.handlers.get(&alpn) else {
             tracing::warn!(alpn = %String::from_utf8_lossy(&alpn), "no handler");
@@ -87,12 +83,7 @@ impl Shared {
             return;
         };
         let identity = fingerprint.and_then(|key| self.identities.resolve_from_fingerprint(&key));
-        let auth = AuthContext {
-            identity,
-            remote_addr: connection.remote_addr(),
-            alpn,
-            fingerprint,
-        };
+        let auth = AuthContext { identity, remote_addr: connection.remote_addr(), alpn, fingerprint };
         let span = tracing::info_span!(
             "connection",
             alpn = %String::from_utf8_lossy(&auth.alpn),
@@ -100,10 +91,7 @@ impl Shared {
             fingerprint = auth.fingerprint.map(tracing::field::display),
             identity = auth.identity.as_ref().map(|known| tracing::field::display(known.id().clone())),
         );
-        let code = self
-            .handle(&*handler, connection.clone(), &auth)
-            .instrument(span)
-            .await;
+        let code = self.handle(&*handler, connection.clone(), &auth).instrument(span).await;
         connection.close(code.code(), code.reason());
     }
 

@@ -98,11 +98,7 @@ impl Inner {
     async fn quic(&self, addr: SocketAddr, pin: [u8; 32], alpn: &[u8]) -> Result<Connection, DialError> {
         let target = crate::quic::Target { addr, pin };
         let dial = self.quic.dial(target, self.key.as_ref(), alpn, &self.limits);
-        let dialed = Dialed {
-            peer: addr.to_string(),
-            pin: Fingerprint::Ed25519(pin),
-            alpn,
-        };
+        let dialed = Dialed { peer: addr.to_string(), pin: Fingerprint::Ed25519(pin), alpn };
         dialed.outcome(dial, self.limits.dial_timeout).await
     }
 
@@ -122,11 +118,7 @@ impl Inner {
         let target = crate::iroh::Target { node, addrs, relay };
         let dial = self.iroh.dial(&target, self.key.as_ref(), alpn, &self.limits);
         let pin = Fingerprint::from(node);
-        let dialed = Dialed {
-            peer: pin.to_string(),
-            pin,
-            alpn,
-        };
+        let dialed = Dialed { peer: pin.to_string(), pin, alpn };
         dialed.outcome(Box::pin(dial), self.limits.dial_timeout).await
     }
 
@@ -145,8 +137,6 @@ impl Inner {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let public = self.key.as_ref().map(|key| Fingerprint::from(&key.public()));
-        f.debug_struct("Dialer")
-            .field("key", &public)
-            .finish_non_exhaustive()
+        f.debug_struct("Dialer").field("key", &public).finish_non_exhaustive()
     }
 }

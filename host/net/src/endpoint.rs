@@ -159,14 +159,7 @@ impl Endpoint {
     /// Returns early when nothing is under way. Calling it again, at the same time or later, is harmless; all
     /// calls return when the shutdown is finished.
     pub async fn shutdown(&self) {
-        let Running {
-            shared,
-            loops,
-            stop,
-            done,
-            drain_timeout,
-            ..
-        } = &*self.0;
+        let Running { shared, loops, stop, done, drain_timeout, .. } = &*self.0;
         // 1. New attempts are refused from here on, handshakes under way are dropped, handlers are told.
         shared.drain.start();
         // 2. Connections end by themselves, or run out of time, or are cut by `shutdown_now`.
@@ -180,14 +173,8 @@ impl Endpoint {
         }
         // 3. The rest is cut. A handler that does not yield cannot be stopped, only left behind.
         shared.cut.cancel();
-        if tokio::time::timeout(shared.limits.close_wait, shared.tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::error!(
-                connections = shared.tasks.len(),
-                "a handler does not yield; left behind"
-            );
+        if tokio::time::timeout(shared.limits.close_wait, shared.tasks.wait()).await.is_err() {
+            tracing::error!(connections = shared.tasks.len(), "a handler does not yield; left behind");
         }
         // 4. The accept loops close their sockets.
         stop.cancel();
@@ -235,8 +222,7 @@ impl Running {
 
     #[cfg(any(feature = "quinn", feature = "iroh"))]
     fn listen(&self, listener: impl crate::source::Listen) {
-        self.loops
-            .spawn(Arc::clone(&self.shared).accept(listener, self.stop.clone()));
+        self.loops.spawn(Arc::clone(&self.shared).accept(listener, self.stop.clone()));
     }
 }
 

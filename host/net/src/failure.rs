@@ -65,9 +65,7 @@ impl Dialed<'_> {
         dial: impl Future<Output = Result<Connection, Failure>>,
         limit: Duration,
     ) -> Result<Connection, DialError> {
-        let outcome = tokio::time::timeout(limit, dial)
-            .await
-            .unwrap_or(Err(Failure::Timeout));
+        let outcome = tokio::time::timeout(limit, dial).await.unwrap_or(Err(Failure::Timeout));
         outcome.map_err(|failure| self.error(failure, limit))
     }
 
@@ -76,10 +74,9 @@ impl Dialed<'_> {
         match failure {
             Failure::Timeout => DialError::Timeout { peer, after },
             Failure::Refused => DialError::Refused { peer },
-            Failure::NoCommonAlpn => DialError::NoCommonAlpn {
-                peer,
-                alpn: String::from_utf8_lossy(alpn).into_owned(),
-            },
+            Failure::NoCommonAlpn => {
+                DialError::NoCommonAlpn { peer, alpn: String::from_utf8_lossy(alpn).into_owned() }
+            }
             Failure::WrongKey(shown) => DialError::WrongServerKey { expected: pin, shown },
             Failure::InvalidKey => DialError::InvalidKey,
             Failure::InvalidRelay(url) => DialError::InvalidRelay(url),

@@ -64,11 +64,7 @@ pub(crate) struct HalfOpen(Arc<Gate>);
 
 impl Gate {
     pub(crate) fn new(rates: SharedRates, limits: NetLimits) -> Arc<Self> {
-        Arc::new(Self {
-            rates,
-            limits,
-            counts: Mutex::default(),
-        })
+        Arc::new(Self { rates, limits, counts: Mutex::default() })
     }
 
     /// Judges one attempt. An address that is not validated may be forged, so it can take no more than half
@@ -128,10 +124,7 @@ mod tests {
     use super::*;
 
     fn gate(per_ip: u32, limits: NetLimits) -> Arc<Gate> {
-        let rates = RateLimits {
-            connections_per_ip_max: per_ip,
-            ..RateLimits::default()
-        };
+        let rates = RateLimits { connections_per_ip_max: per_ip, ..RateLimits::default() };
         Gate::new(SharedRates::new(rates), limits)
     }
 
@@ -151,10 +144,7 @@ mod tests {
         let gate = gate(2, NetLimits::default());
         let first = admit(&gate, "192.0.2.1");
         let _second = admit(&gate, "::ffff:192.0.2.1");
-        assert!(matches!(
-            gate.judge(origin("192.0.2.1"), true),
-            Verdict::Refuse(_)
-        ));
+        assert!(matches!(gate.judge(origin("192.0.2.1"), true), Verdict::Refuse(_)));
         let _other = admit(&gate, "192.0.2.2");
         drop(first);
         let _third = admit(&gate, "192.0.2.1");
@@ -164,35 +154,19 @@ mod tests {
     fn an_ipv6_network_counts_as_one_address() {
         let gate = gate(1, NetLimits::default());
         let _first = admit(&gate, "2001:db8:0:1::1");
-        assert!(matches!(
-            gate.judge(origin("2001:db8:0:1:ffff::2"), true),
-            Verdict::Refuse(_)
-        ));
+        assert!(matches!(gate.judge(origin("2001:db8:0:1:ffff::2"), true), Verdict::Refuse(_)));
         let _next_network = admit(&gate, "2001:db8:0:2::1");
     }
 
     #[test]
     fn totals_are_bounded() {
-        let gate = gate(
-            9,
-            NetLimits {
-                connections_max: 2,
-                handshakes_max: 1,
-                ..NetLimits::default()
-            },
-        );
+        let gate = gate(9, NetLimits { connections_max: 2, handshakes_max: 1, ..NetLimits::default() });
         let (first, half_open) = admit(&gate, "192.0.2.1");
-        assert!(matches!(
-            gate.judge(origin("192.0.2.2"), true),
-            Verdict::Refuse("too many handshakes")
-        ));
+        assert!(matches!(gate.judge(origin("192.0.2.2"), true), Verdict::Refuse("too many handshakes")));
         drop(half_open);
         let (_second, half_open) = admit(&gate, "192.0.2.2");
         drop(half_open);
-        assert!(matches!(
-            gate.judge(origin("192.0.2.3"), true),
-            Verdict::Refuse("too many connections")
-        ));
+        assert!(matches!(gate.judge(origin("192.0.2.3"), true), Verdict::Refuse("too many connections")));
         drop(first);
         let _third = admit(&gate, "192.0.2.3");
     }
@@ -205,27 +179,15 @@ mod tests {
             held.push((slot, half_open));
         }
         assert_eq!(held.len(), 3);
-        assert!(matches!(
-            gate.judge(origin("192.0.2.1"), false),
-            Verdict::Challenge
-        ));
+        assert!(matches!(gate.judge(origin("192.0.2.1"), false), Verdict::Challenge));
         held.push(admit(&gate, "192.0.2.1"));
     }
 
     #[test]
     fn a_crowd_of_handshakes_must_prove_its_addresses() {
-        let gate = gate(
-            9,
-            NetLimits {
-                handshakes_unvalidated_max: 1,
-                ..NetLimits::default()
-            },
-        );
+        let gate = gate(9, NetLimits { handshakes_unvalidated_max: 1, ..NetLimits::default() });
         let _first = admit(&gate, "192.0.2.1");
-        assert!(matches!(
-            gate.judge(origin("192.0.2.2"), false),
-            Verdict::Challenge
-        ));
+        assert!(matches!(gate.judge(origin("192.0.2.2"), false), Verdict::Challenge));
         let _validated = admit(&gate, "192.0.2.2");
     }
 }

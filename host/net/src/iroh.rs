@@ -39,13 +39,8 @@ impl Listener {
     ) -> Result<Self, EndpointError> {
         let relay = config.relay.as_deref().map(relay_url).transpose();
         let relay = relay.map_err(EndpointError::InvalidRelay)?;
-        let failed = |source| EndpointError::BindFailed {
-            addr: config.bind,
-            source,
-        };
-        let endpoint = endpoint(Some(key), Some(config.bind), relay, alpns, &limits)
-            .await
-            .map_err(failed)?;
+        let failed = |source| EndpointError::BindFailed { addr: config.bind, source };
+        let endpoint = endpoint(Some(key), Some(config.bind), relay, alpns, &limits).await.map_err(failed)?;
         Ok(Self { endpoint, limits })
     }
 
@@ -96,14 +91,8 @@ impl Attempt for lib::endpoint::Incoming {
         let connection = accepting.await.map_err(io::Error::other)?;
         let fingerprint = Fingerprint::Ed25519(*connection.remote_id().as_bytes());
         let alpn = connection.alpn().to_vec();
-        let source = Iroh {
-            connection,
-            _endpoint: None,
-        };
-        Ok(Established {
-            connection: Connection::new(source, alpn),
-            fingerprint: Some(fingerprint),
-        })
+        let source = Iroh { connection, _endpoint: None };
+        Ok(Established { connection: Connection::new(source, alpn), fingerprint: Some(fingerprint) })
     }
 }
 
@@ -128,11 +117,7 @@ impl Dials {
         limits: &NetLimits,
     ) -> Result<Connection, Failure> {
         let node = lib::PublicKey::from_bytes(target.node.as_bytes()).map_err(|_| Failure::InvalidKey)?;
-        let relay = target
-            .relay
-            .map(relay_url)
-            .transpose()
-            .map_err(Failure::InvalidRelay)?;
+        let relay = target.relay.map(relay_url).transpose().map_err(Failure::InvalidRelay)?;
         let mut addr = EndpointAddr::new(node);
         for ip in target.addrs {
             addr = addr.with_ip_addr(*ip);
@@ -142,13 +127,9 @@ impl Dials {
         }
         let endpoint = self.endpoint(relay, key, limits).await.map_err(Failure::Other)?;
         match endpoint.connect(addr, alpn).await {
-            Ok(connection) => Ok(Connection::new(
-                Iroh {
-                    connection,
-                    _endpoint: Some(endpoint),
-                },
-                alpn.to_vec(),
-            )),
+            Ok(connection) => {
+                Ok(Connection::new(Iroh { connection, _endpoint: Some(endpoint) }, alpn.to_vec()))
+            }
             Err(error) => Err(failure(error)),
         }
     }
@@ -178,15 +159,9 @@ impl Dials {
 
 fn failure(error: ConnectError) -> Failure {
     match error {
-        ConnectError::Connecting {
-            source: ConnectingError::ConnectionError { source, .. },
-            ..
-        }
+        ConnectError::Connecting { source: ConnectingError::ConnectionError { source, .. }, .. }
         | ConnectError::Connection { source, .. } => raw::failure(source),
-        ConnectError::Connect {
-            source: ConnectWithOptsError::NoAddress { .. },
-            ..
-        } => Failure::Timeout,
+        ConnectError::Connect { source: ConnectWithOptsError::NoAddress { .. }, .. } => Failure::Timeout,
         other => Failure::Other(io::Error::other(other)),
     }
 }
@@ -207,10 +182,7 @@ async fn endpoint(
     let relays = relay.map_or(RelayMode::Disabled, |url| RelayMode::custom([url]));
     let mut builder = lib::Endpoint::builder(presets::Minimal);
     if let Some(addr) = addr {
-        builder = builder
-            .clear_ip_transports()
-            .bind_addr(addr)
-            .map_err(io::Error::other)?;
+        builder = builder.clear_ip_transports().bind_addr(addr).map_err(io::Error::other)?;
     }
     if let Some(key) = key {
         builder = builder.secret_key(SecretKey::from_bytes(&key.to_bytes()));
@@ -231,10 +203,7 @@ async fn endpoint(
 
 /// Closes every connection of the endpoint and lets the close packets leave.
 async fn close(endpoint: &lib::Endpoint, limits: &NetLimits) {
-    if tokio::time::timeout(limits.close_wait, endpoint.close())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(limits.close_wait, endpoint.close()).await.is_err() {
         tracing::trace!("peers may still be acknowledging the close");
     }
 }

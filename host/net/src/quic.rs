@@ -84,21 +84,14 @@ impl Attempt for quinn::Incoming {
     }
 
     async fn handshake(self) -> Result<Established, io::Error> {
-        let connection = self
-            .accept()
-            .map_err(io::Error::other)?
-            .await
-            .map_err(io::Error::other)?;
+        let connection = self.accept().map_err(io::Error::other)?.await.map_err(io::Error::other)?;
         let alpn = connection
             .handshake_data()
             .and_then(|data| data.downcast::<HandshakeData>().ok())
             .and_then(|data| data.protocol)
             .ok_or_else(|| io::Error::other("no ALPN was negotiated"))?;
         let fingerprint = client_key(&connection)?;
-        Ok(Established {
-            connection: Connection::new(Quic(connection), alpn),
-            fingerprint,
-        })
+        Ok(Established { connection: Connection::new(Quic(connection), alpn), fingerprint })
     }
 }
 
@@ -179,10 +172,7 @@ impl Dials {
 /// Closes every connection of the endpoint and lets the close packets leave.
 async fn close(endpoint: &quinn::Endpoint, code: CloseCode, limits: &NetLimits) {
     endpoint.close(VarInt::from_u32(code.code()), code.reason().as_bytes());
-    if tokio::time::timeout(limits.close_wait, endpoint.wait_idle())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(limits.close_wait, endpoint.wait_idle()).await.is_err() {
         tracing::trace!("peers may still be acknowledging the close");
     }
 }

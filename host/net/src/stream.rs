@@ -41,10 +41,7 @@ enum State {
 
 impl<S: RawSend> Sending<S> {
     pub(crate) fn new(raw: S) -> Self {
-        Self {
-            raw,
-            state: State::Open,
-        }
+        Self { raw, state: State::Open }
     }
 }
 
@@ -144,10 +141,7 @@ macro_rules! quic_library {
                 opened: Result<(lib::SendStream, lib::RecvStream), lib::ConnectionError>,
             ) -> Result<(SendStream, RecvStream), StreamError> {
                 let (send, recv) = opened.map_err(stream_error)?;
-                Ok((
-                    SendStream::new(Sending::new(send)),
-                    RecvStream::new(Receiving(recv)),
-                ))
+                Ok((SendStream::new(Sending::new(send)), RecvStream::new(Receiving(recv))))
             }
 
             fn stream_error(error: lib::ConnectionError) -> StreamError {

@@ -27,9 +27,7 @@ pub(crate) const SERVER_NAME: &str = "alknet.invalid";
 /// The server side: shows `key`, asks for a client key, and accepts clients that have none.
 pub(crate) fn server(key: &Ed25519SecretKey, alpns: Vec<Vec<u8>>) -> io::Result<QuicServerConfig> {
     let provider = provider();
-    let verifier = AnyClientKey {
-        provider: Arc::clone(&provider),
-    };
+    let verifier = AnyClientKey { provider: Arc::clone(&provider) };
     let mut tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(io::Error::other)?
@@ -52,11 +50,7 @@ pub(crate) fn client(
 ) -> io::Result<(QuicClientConfig, Arc<OnceLock<Fingerprint>>)> {
     let provider = provider();
     let shown = Arc::new(OnceLock::new());
-    let verifier = PinnedServerKey {
-        pin,
-        shown: Arc::clone(&shown),
-        provider: Arc::clone(&provider),
-    };
+    let verifier = PinnedServerKey { pin, shown: Arc::clone(&shown), provider: Arc::clone(&provider) };
     let resolver: Arc<dyn ResolvesClientCert> = match key {
         Some(key) => Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(key))),
         None => Arc::new(NoClientKey),
@@ -88,10 +82,7 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn certified(key: &Ed25519SecretKey) -> Arc<CertifiedKey> {
     let spki = spki(key);
-    Arc::new(CertifiedKey::new(
-        vec![CertificateDer::from(spki.to_vec())],
-        Arc::new(HostKey(key.clone())),
-    ))
+    Arc::new(CertifiedKey::new(vec![CertificateDer::from(spki.to_vec())], Arc::new(HostKey(key.clone()))))
 }
 
 fn spki(key: &Ed25519SecretKey) -> SubjectPublicKeyInfoDer<'static> {
@@ -288,13 +279,7 @@ mod tests {
         let longer: Vec<u8> = [&[0][..], &der].concat();
         let mut other_algorithm = der.clone();
         other_algorithm[8] ^= 1;
-        for bad in [
-            vec![],
-            der[1..].to_vec(),
-            der[12..].to_vec(),
-            longer,
-            other_algorithm,
-        ] {
+        for bad in [vec![], der[1..].to_vec(), der[12..].to_vec(), longer, other_algorithm] {
             assert_eq!(raw_key(&CertificateDer::from(bad.clone())), None, "{bad:?}");
         }
     }

@@ -52,30 +52,19 @@ impl Times {
 }
 
 fn main() -> Fallible<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run())
 }
 
 async fn run() -> Fallible<()> {
     let cache = tempfile::tempdir()?;
-    let config = SandboxConfig {
-        cache_dir: Some(cache.path().join("cache")),
-        ..SandboxConfig::default()
-    };
+    let config = SandboxConfig { cache_dir: Some(cache.path().join("cache")), ..SandboxConfig::default() };
     let started = Instant::now();
     drop(Sandbox::new(config.clone())?);
-    println!(
-        "first start, engine compiled: {:.0} ms",
-        millis(started.elapsed())
-    );
+    println!("first start, engine compiled: {:.0} ms", millis(started.elapsed()));
     let started = Instant::now();
     let sandbox = Sandbox::new(config)?;
-    println!(
-        "later start, engine from the cache: {:.1} ms",
-        millis(started.elapsed())
-    );
+    println!("later start, engine from the cache: {:.1} ms", millis(started.elapsed()));
 
     let trivial = register(&sandbox, TRIVIAL).await?;
     let tool = register(&sandbox, TOOL).await?;
@@ -102,9 +91,7 @@ async fn run() -> Fallible<()> {
     let each_times = time_calls(&each, "100", 1000, 100).await?;
     each_times.row("host call, 100 one after the other, each of them");
     let computing = register(&sandbox, COMPUTING).await?;
-    time_calls(&computing, r#"{"n":2000000,"f":24}"#, 7, 1)
-        .await?
-        .row("computing for a long time");
+    time_calls(&computing, r#"{"n":2000000,"f":24}"#, 7, 1).await?.row("computing for a long time");
     let first_times = time_first_results(&sandbox).await?;
     first_times.row("30-line TypeScript tool, register to first result");
 
@@ -112,23 +99,13 @@ async fn run() -> Fallible<()> {
     bar("sandbox_call_30_lines_p50_us", tool_times.at(0.5), 80.0);
     bar("sandbox_host_call_promise_all_p50_us", all_times.at(0.5), 4.0);
     bar("sandbox_host_call_sequential_p50_us", each_times.at(0.5), 4.0);
-    bar(
-        "sandbox_register_to_first_result_p50_us",
-        first_times.at(0.5),
-        1000.0,
-    );
+    bar("sandbox_register_to_first_result_p50_us", first_times.at(0.5), 1000.0);
     Ok(())
 }
 
 async fn register(sandbox: &Sandbox, text: &str) -> Fallible<Tool> {
-    let source = Source {
-        language: Language::TypeScript,
-        file: "tool.ts",
-        text,
-    };
-    Ok(sandbox
-        .register(source, &["echo/it".into()], &Limits::default())
-        .await?)
+    let source = Source { language: Language::TypeScript, file: "tool.ts", text };
+    Ok(sandbox.register(source, &["echo/it".into()], &Limits::default()).await?)
 }
 
 /// Times `calls` calls, each divided by `parts`.
@@ -154,10 +131,7 @@ async fn time_first_results(sandbox: &Sandbox) -> Fallible<Times> {
         // Another text each time, as another agent would write it.
         let text = format!("{TOOL}\n// {n}\n");
         let started = Instant::now();
-        let report = register(sandbox, &text)
-            .await?
-            .call(TOOL_INPUT, &Echo, &limits)
-            .await;
+        let report = register(sandbox, &text).await?.call(TOOL_INPUT, &Echo, &limits).await;
         times.push(micros(started.elapsed()));
         report.result?;
     }
@@ -210,8 +184,7 @@ const RUN_AGAIN: &str = "export default async function again(input: Input) { \
     for (let k = 0; k < 20; k++) await count(input); return count(input) }\n\
     async function count(input: Input) {";
 
-const TOOL_INPUT: &str =
-    r#"{"text":"the quick fox and the lazy dog","top":5}"#;
+const TOOL_INPUT: &str = r#"{"text":"the quick fox and the lazy dog","top":5}"#;
 
 const TOOL: &str = r#"interface Input { text: string; top: number }
 interface Entry { word: string; count: number; share: number }

@@ -39,22 +39,12 @@ pub(crate) fn bake(wasm: &[u8], memory: &[u8], stack_pointer: i32) -> Result<Vec
             }
         }
     }
-    if has_data {
-        Ok(module.finish())
-    } else {
-        Err("no data section".into())
-    }
+    if has_data { Ok(module.finish()) } else { Err("no data section".into()) }
 }
 
 fn memory_type(bytes: usize, maximum: Option<u64>) -> Result<MemoryType, String> {
     let pages = u64::try_from(bytes.div_ceil(WASM_PAGE)).map_err(|error| error.to_string())?;
-    Ok(MemoryType {
-        minimum: pages,
-        maximum,
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    })
+    Ok(MemoryType { minimum: pages, maximum, memory64: false, shared: false, page_size_log2: None })
 }
 
 fn global_section(
@@ -70,11 +60,7 @@ fn global_section(
         let mutable = global.ty.mutable;
         let value = if mutable { stack_pointer } else { value };
         section.global(
-            GlobalType {
-                val_type: ValType::I32,
-                mutable,
-                shared: false,
-            },
+            GlobalType { val_type: ValType::I32, mutable, shared: false },
             &ConstExpr::i32_const(value),
         );
     }
@@ -103,9 +89,7 @@ fn data_section(memory: &[u8]) -> Result<DataSection, String> {
 }
 
 fn add_segment(section: &mut DataSection, at: usize, run: &mut Vec<u8>) -> Result<(), String> {
-    let offset = u32::try_from(at)
-        .map_err(|error| error.to_string())?
-        .cast_signed();
+    let offset = u32::try_from(at).map_err(|error| error.to_string())?.cast_signed();
     section.active(0, &ConstExpr::i32_const(offset), run.drain(..));
     Ok(())
 }

@@ -44,11 +44,8 @@ impl Base {
     pub(crate) fn of_module(engine: Engine, module: &Module, digest: String) -> Result<Self, SandboxError> {
         let mut linker = Linker::new(&engine);
         imports::add(&mut linker).map_err(SandboxError::engine)?;
-        let export = |name: &'static str| {
-            module
-                .get_export_index(name)
-                .ok_or(SandboxError::Guest(name.into()))
-        };
+        let export =
+            |name: &'static str| module.get_export_index(name).ok_or(SandboxError::Guest(name.into()));
         let exports = Exports {
             memory: export("memory")?,
             stack_pointer: export("__stack_pointer")?,
@@ -57,14 +54,7 @@ impl Base {
         };
         let pre = linker.instantiate_pre(module).map_err(SandboxError::engine)?;
         let (image, io) = look_into(&engine, &pre)?;
-        Ok(Self {
-            engine,
-            pre,
-            exports,
-            image,
-            io,
-            digest,
-        })
+        Ok(Self { engine, pre, exports, image, io, digest })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -94,9 +84,7 @@ impl Base {
 
 impl std::fmt::Debug for Base {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Base")
-            .field("digest", &self.digest)
-            .finish_non_exhaustive()
+        f.debug_struct("Base").field("digest", &self.digest).finish_non_exhaustive()
     }
 }
 
@@ -126,10 +114,7 @@ fn engine_config(config: &SandboxConfig) -> Config {
 
 fn common_config() -> Config {
     let mut config = Config::new();
-    config
-        .wasm_backtrace_max_frames(None)
-        .wasm_memory64(false)
-        .wasm_relaxed_simd(false);
+    config.wasm_backtrace_max_frames(None).wasm_memory64(false).wasm_relaxed_simd(false);
     config
 }
 
@@ -142,23 +127,13 @@ fn initialised(wasm: &[u8]) -> Result<Vec<u8>, SandboxError> {
     let mut linker = Linker::new(&engine);
     imports::add(&mut linker).map_err(SandboxError::engine)?;
     let mut store = Store::new(&engine, idle_state());
-    let instance = linker
-        .instantiate(&mut store, &module)
-        .map_err(SandboxError::engine)?;
-    let init = instance
-        .get_typed_func::<u32, i32>(&mut store, "alk_init")
-        .map_err(SandboxError::engine)?;
-    if init
-        .call(&mut store, INIT_STACK_BYTES)
-        .map_err(SandboxError::engine)?
-        != 0
-    {
+    let instance = linker.instantiate(&mut store, &module).map_err(SandboxError::engine)?;
+    let init = instance.get_typed_func::<u32, i32>(&mut store, "alk_init").map_err(SandboxError::engine)?;
+    if init.call(&mut store, INIT_STACK_BYTES).map_err(SandboxError::engine)? != 0 {
         return Err(SandboxError::Guest("alk_init failed".into()));
     }
     let memory = instance.get_memory(&mut store, "memory");
-    let pointer = instance
-        .get_global(&mut store, "__stack_pointer")
-        .map(|global| global.get(&mut store));
+    let pointer = instance.get_global(&mut store, "__stack_pointer").map(|global| global.get(&mut store));
     let (Some(memory), Some(Val::I32(pointer))) = (memory, pointer) else {
         return Err(SandboxError::Guest("memory or __stack_pointer".into()));
     };
@@ -170,23 +145,16 @@ fn look_into(engine: &Engine, pre: &InstancePre<State>) -> Result<(Box<[u8]>, us
     let mut store = Store::new(engine, idle_state());
     store.set_epoch_deadline(u64::from(u32::MAX));
     let instance = pre.instantiate(&mut store).map_err(SandboxError::engine)?;
-    let memory = instance
-        .get_memory(&mut store, "memory")
-        .ok_or(SandboxError::Guest("memory".into()))?;
+    let memory = instance.get_memory(&mut store, "memory").ok_or(SandboxError::Guest("memory".into()))?;
     let image = memory.data(&store).into();
-    let io = instance
-        .get_typed_func::<(), u32>(&mut store, "alk_io")
-        .map_err(SandboxError::engine)?;
+    let io = instance.get_typed_func::<(), u32>(&mut store, "alk_io").map_err(SandboxError::engine)?;
     let io = io.call(&mut store, ()).map_err(SandboxError::engine)?;
     Ok((image, index(io)))
 }
 
 /// State for running the guest's own code only, before any tool is there.
 fn idle_state() -> State {
-    let bounds = GuestLimits {
-        limits: Limits::default(),
-        stack_bytes: INIT_STACK_BYTES,
-    };
+    let bounds = GuestLimits { limits: Limits::default(), stack_bytes: INIT_STACK_BYTES };
     State::new(&bounds, std::sync::Arc::new(Meter::new(bounds.limits.cpu)))
 }
 

@@ -94,11 +94,7 @@ fn write(directory: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
 #[cfg(unix)]
 fn create_private(path: &Path) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Creates the directory if need be, and refuses one that others can enter or that others own.
@@ -106,19 +102,14 @@ fn create_private(path: &Path) -> io::Result<fs::File> {
 fn make_private(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
     if !directory.exists() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     let metadata = fs::symlink_metadata(directory)?;
     if !metadata.is_dir() {
         return Err(io::Error::other("it is not a directory"));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(io::Error::other(
-            "others than its owner may use it; its mode must be 0700",
-        ));
+        return Err(io::Error::other("others than its owner may use it; its mode must be 0700"));
     }
     // A file made now belongs to the user this process acts as.
     let mut salt = [0; 8];
@@ -126,11 +117,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
     let probe = directory.join(format!(".{}.probe", hex::encode(salt)));
     let owner = create_private(&probe)?.metadata()?.uid();
     fs::remove_file(&probe)?;
-    if owner == metadata.uid() {
-        Ok(())
-    } else {
-        Err(io::Error::other("it belongs to another user"))
-    }
+    if owner == metadata.uid() { Ok(()) } else { Err(io::Error::other("it belongs to another user")) }
 }
 
 #[cfg(not(unix))]

@@ -61,47 +61,22 @@ fn call_failure(guest: &Guest, map: &PositionMap) -> CallFailure {
         Err(fault) => return fault.into(),
     };
     match error.kind {
-        Kind::Operation => CallFailure::Raised {
-            code: error.code,
-            message: error.message,
-            details: error.details,
-        },
+        Kind::Operation => {
+            CallFailure::Raised { code: error.code, message: error.message, details: error.details }
+        }
         Kind::Call => {
-            let at = stack::frames(&error.stack, map)
-                .first()
-                .map(|frame| frame.position);
-            let GuestError {
-                code,
-                message,
-                retryable,
-                details,
-                ..
-            } = error;
-            CallFailure::HostCall {
-                error: HostCallError {
-                    code,
-                    message,
-                    retryable,
-                    details,
-                },
-                at,
-            }
+            let at = stack::frames(&error.stack, map).first().map(|frame| frame.position);
+            let GuestError { code, message, retryable, details, .. } = error;
+            CallFailure::HostCall { error: HostCallError { code, message, retryable, details }, at }
         }
         Kind::Memory => CallFailure::Limit(guest.state().memory_limit()),
         Kind::Stack => CallFailure::Limit(guest.state().stack_limit()),
-        Kind::Output => CallFailure::BadOutput {
-            reason: error.message,
-        },
+        Kind::Output => CallFailure::BadOutput { reason: error.message },
         Kind::Input => CallFailure::BadInput,
         Kind::Throw | Kind::Export | Kind::Syntax => {
             let stack = stack::frames(&error.stack, map);
             let at = stack.first().map(|frame| frame.position);
-            CallFailure::Threw {
-                name: error.name,
-                message: error.message,
-                stack,
-                at,
-            }
+            CallFailure::Threw { name: error.name, message: error.message, stack, at }
         }
     }
 }
@@ -115,9 +90,7 @@ pub(crate) fn load_failure(guest: &Guest, status: Status, map: &PositionMap) -> 
         Ok(error) => error,
         Err(fault) => return fault.into(),
     };
-    let at = stack::frames(&error.stack, map)
-        .first()
-        .map(|frame| frame.position);
+    let at = stack::frames(&error.stack, map).first().map(|frame| frame.position);
     match error.kind {
         Kind::Memory => RegisterError::Limit(guest.state().memory_limit()),
         Kind::Stack => RegisterError::Limit(guest.state().stack_limit()),
@@ -132,20 +105,13 @@ pub(crate) fn load_failure(guest: &Guest, status: Status, map: &PositionMap) -> 
 
 fn guest_error(guest: &Guest) -> Result<GuestError, Fault> {
     let max = guest.state().limits().output_bytes_max;
-    let text = guest
-        .output(max.saturating_add(ERROR_BYTES_MAX))?
-        .ok_or(Fault::Limit(Limit::Output(max)))?;
+    let text = guest.output(max.saturating_add(ERROR_BYTES_MAX))?.ok_or(Fault::Limit(Limit::Output(max)))?;
     serde_json::from_str(&text).map_err(|_| Fault::Defect("the guest's error is malformed".into()))
 }
 
 fn rejected(message: String, at: Option<Position>) -> RegisterError {
     let Position { line, column } = at.unwrap_or(Position { line: 1, column: 1 });
-    RegisterError::Rejected(vec![Diagnostic {
-        message,
-        line,
-        column,
-        snippet: None,
-    }])
+    RegisterError::Rejected(vec![Diagnostic { message, line, column, snippet: None }])
 }
 
 impl From<Fault> for CallFailure {

@@ -59,28 +59,19 @@ impl<'h, H: HostCalls> Flight<'h, H> {
     pub(crate) async fn landed(&mut self) {
         poll_fn(|context| {
             self.advance(context);
-            if self.ready.is_empty() {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
+            if self.ready.is_empty() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
     }
 
     /// Finished calls for one message to the guest, about [`BATCH_BYTES`] long; at least one if any is finished.
     pub(crate) fn take_batch(&mut self) -> Option<Batch> {
-        let mut batch = Batch {
-            records: Vec::new(),
-            input_bytes: 0,
-        };
+        let mut batch = Batch { records: Vec::new(), input_bytes: 0 };
         while let Some(landed) = self.ready.pop_front() {
             batch.input_bytes += landed.input_bytes;
             encode(&mut batch.records, landed, self.result_bytes_max);
-            let next = self
-                .ready
-                .front()
-                .map_or(0, |next| next.outcome.as_ref().map_or(ERROR_GUESS, String::len));
+            let next =
+                self.ready.front().map_or(0, |next| next.outcome.as_ref().map_or(ERROR_GUESS, String::len));
             if batch.records.len() + next > BATCH_BYTES {
                 break;
             }
@@ -107,19 +98,9 @@ impl<'h, H: HostCalls> Flight<'h, H> {
         let input_bytes = input.len() + name.len();
         let mut future = self.host.call(name, input);
         match future.as_mut().poll(context) {
-            Poll::Ready(outcome) => self.ready.push_back(Landed {
-                id,
-                input_bytes,
-                outcome,
-            }),
+            Poll::Ready(outcome) => self.ready.push_back(Landed { id, input_bytes, outcome }),
             Poll::Pending => {
-                self.flying.push(Box::pin(async move {
-                    Landed {
-                        id,
-                        input_bytes,
-                        outcome: future.await,
-                    }
-                }));
+                self.flying.push(Box::pin(async move { Landed { id, input_bytes, outcome: future.await } }));
                 // Polls it again with the set's own waker, which the first poll did not register.
                 if let Poll::Ready(Some(landed)) = self.flying.poll_next_unpin(context) {
                     self.ready.push_back(landed);
@@ -159,12 +140,7 @@ fn error_json(error: HostCallError, bytes_max: usize) -> String {
     }
     let details = error.details.filter(|details| details.len() <= bytes_max);
     let details = details.and_then(|details| serde_json::from_str(&details).ok());
-    let fields = Fields {
-        code: &error.code,
-        message: &error.message,
-        retryable: error.retryable,
-        details,
-    };
+    let fields = Fields { code: &error.code, message: &error.message, retryable: error.retryable, details };
     serde_json::to_string(&fields).unwrap_or_else(|_| r#"{"code":"INTERNAL","message":""}"#.into())
 }
 

@@ -66,11 +66,7 @@ impl Guest {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
-            if state.out_of_time() {
-                Ok(UpdateDeadline::Interrupt)
-            } else {
-                Ok(UpdateDeadline::Yield(1))
-            }
+            if state.out_of_time() { Ok(UpdateDeadline::Interrupt) } else { Ok(UpdateDeadline::Yield(1)) }
         });
         let instance = match base.instantiate(&mut store) {
             Ok(instance) => instance,
@@ -80,12 +76,9 @@ impl Guest {
             Err(error) => return Err(Fault::Defect(format!("cannot instantiate: {error}"))),
         };
         let exports = base.exports();
-        let memory = instance
-            .get_module_export(&mut store, &exports.memory)
-            .and_then(|e| e.into_memory());
-        let pointer = instance
-            .get_module_export(&mut store, &exports.stack_pointer)
-            .and_then(|e| e.into_global());
+        let memory = instance.get_module_export(&mut store, &exports.memory).and_then(|e| e.into_memory());
+        let pointer =
+            instance.get_module_export(&mut store, &exports.stack_pointer).and_then(|e| e.into_global());
         let (Some(memory), Some(stack_pointer)) = (memory, pointer) else {
             return Err(Fault::Defect("the guest lacks an export".into()));
         };
@@ -118,11 +111,7 @@ impl Guest {
         let Val::I32(stack_pointer) = self.stack_pointer.get(&mut self.store) else {
             return Err(Fault::Defect("the stack pointer is no i32".into()));
         };
-        Ok(Snapshot::take(
-            self.memory.data(&self.store),
-            self.base.image(),
-            stack_pointer,
-        ))
+        Ok(Snapshot::take(self.memory.data(&self.store), self.base.image(), stack_pointer))
     }
 
     /// Makes a fresh instance the one the snapshot was taken of.
@@ -154,8 +143,7 @@ impl Guest {
         let len = self.send(&message).await?;
         let stack = self.state().stack_bytes();
         let load = self.function::<(u32, u32, u32, u32)>("alk_load")?;
-        self.enter(load, (length(source.len())?, len, length(names.len())?, stack))
-            .await
+        self.enter(load, (length(source.len())?, len, length(names.len())?, stack)).await
     }
 
     /// Calls the tool with `input`, which is JSON text.
@@ -205,17 +193,13 @@ impl Guest {
         }
         let end = at.checked_add(message.len());
         let target = end.and_then(|end| self.memory.data_mut(&mut self.store).get_mut(at..end));
-        target
-            .ok_or_else(|| Fault::Defect("input buffer outside memory".into()))?
-            .copy_from_slice(message);
+        target.ok_or_else(|| Fault::Defect("input buffer outside memory".into()))?.copy_from_slice(message);
         Ok(len)
     }
 
     fn io(&self) -> Result<Io, Fault> {
         let at = self.base.io();
-        let words = at
-            .checked_add(IO_BYTES)
-            .and_then(|end| self.memory.data(&self.store).get(at..end));
+        let words = at.checked_add(IO_BYTES).and_then(|end| self.memory.data(&self.store).get(at..end));
         let words = words.and_then(|bytes| <[u8; IO_BYTES]>::try_from(bytes).ok());
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] =
             words.ok_or_else(|| Fault::Defect("I/O block outside memory".into()))?;
@@ -234,10 +218,7 @@ impl Guest {
     }
 
     fn export<P: WasmParams>(&mut self, export: wasmtime::ModuleExport) -> Result<TypedFunc<P, i32>, Fault> {
-        let function = self
-            .instance
-            .get_module_export(&mut self.store, &export)
-            .and_then(|e| e.into_func());
+        let function = self.instance.get_module_export(&mut self.store, &export).and_then(|e| e.into_func());
         function
             .and_then(|function| function.typed(&self.store).ok())
             .ok_or_else(|| Fault::Defect("the guest lacks an export".into()))
@@ -278,9 +259,7 @@ impl Guest {
 
 impl std::fmt::Debug for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guest")
-            .field("memory_bytes", &self.memory_bytes())
-            .finish_non_exhaustive()
+        f.debug_struct("Guest").field("memory_bytes", &self.memory_bytes()).finish_non_exhaustive()
     }
 }
 

@@ -10,16 +10,11 @@ use crate::state::{QueuedCall, State};
 pub(crate) fn add(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap("alk", "call", queue_call)?;
     linker.func_wrap("alk", "log", log)?;
-    linker.func_wrap("alk", "now_ms", |caller: Caller<'_, State>| {
-        caller.data().now_millis()
-    })?;
+    linker.func_wrap("alk", "now_ms", |caller: Caller<'_, State>| caller.data().now_millis())?;
     Ok(())
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a WebAssembly function has no structs to take"
-)]
+#[expect(clippy::too_many_arguments, reason = "a WebAssembly function has no structs to take")]
 fn queue_call(
     mut caller: Caller<'_, State>,
     id: u32,
@@ -28,9 +23,7 @@ fn queue_call(
     input: u32,
     input_len: u32,
 ) -> Result<u32> {
-    let Some(memory) = caller.data().memory else {
-        bail!("no memory")
-    };
+    let Some(memory) = caller.data().memory else { bail!("no memory") };
     let (memory, state) = memory.data_and_store_mut(&mut caller);
     let (Some(name), Some(input)) = (slice(memory, name, name_len), slice(memory, input, input_len)) else {
         bail!("a call's text lies outside memory");
@@ -42,25 +35,15 @@ fn queue_call(
     let Ok(name) = std::str::from_utf8(name) else {
         return Ok(NOT_UNICODE);
     };
-    let Ok(input) = std::str::from_utf8(input) else {
-        bail!("a call's input is not UTF-8")
-    };
-    state.queue_call(QueuedCall {
-        id,
-        name: name.to_owned(),
-        input: input.to_owned(),
-    });
+    let Ok(input) = std::str::from_utf8(input) else { bail!("a call's input is not UTF-8") };
+    state.queue_call(QueuedCall { id, name: name.to_owned(), input: input.to_owned() });
     Ok(QUEUED)
 }
 
 fn log(mut caller: Caller<'_, State>, level: u32, text: u32, len: u32) -> Result<()> {
-    let Some(memory) = caller.data().memory else {
-        bail!("no memory")
-    };
+    let Some(memory) = caller.data().memory else { bail!("no memory") };
     let (memory, state) = memory.data_and_store_mut(&mut caller);
-    let Some(text) = slice(memory, text, len) else {
-        bail!("log text lies outside memory")
-    };
+    let Some(text) = slice(memory, text, len) else { bail!("log text lies outside memory") };
     let level = match level {
         0 => LogLevel::Debug,
         1 => LogLevel::Info,

@@ -126,10 +126,9 @@ impl fmt::Display for Limit {
             Self::Output(_) => write!(f, "the output is longer than {max} bytes"),
             Self::HostCallsTotal(_) => write!(f, "made more than {max} calls through env"),
             Self::HostCallBytes(_) => write!(f, "called through env with an input longer than {max} bytes"),
-            Self::HostBuffer(_) => write!(
-                f,
-                "unfinished calls through env hold more than {max} bytes of input"
-            ),
+            Self::HostBuffer(_) => {
+                write!(f, "unfinished calls through env hold more than {max} bytes of input")
+            }
         }
     }
 }

@@ -12,11 +12,7 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self {
-            lines: Vec::new(),
-            room: bytes_max,
-            truncated: false,
-        }
+        Self { lines: Vec::new(), room: bytes_max, truncated: false }
     }
 
     /// Keeps as much of `text` as there is room for. A line costs its text and [`LINE_BYTES`].

@@ -45,9 +45,7 @@ impl Meter {
 
     /// Whether the limit is passed. Only true while a poll runs or after one.
     pub(crate) fn is_spent(&self) -> bool {
-        let running = self
-            .elapsed()
-            .saturating_sub(self.started.load(Ordering::Relaxed));
+        let running = self.elapsed().saturating_sub(self.started.load(Ordering::Relaxed));
         self.used.load(Ordering::Relaxed).saturating_add(running) > nanos(self.limit)
     }
 

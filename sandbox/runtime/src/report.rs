@@ -55,12 +55,7 @@ pub struct Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "at {} ({})",
-            self.function.as_deref().unwrap_or("<anonymous>"),
-            self.position
-        )
+        write!(f, "at {} ({})", self.function.as_deref().unwrap_or("<anonymous>"), self.position)
     }
 }
 
@@ -119,9 +114,7 @@ impl fmt::Display for CallFailure {
                 write!(f, "uncaught CallError {}: {}", error.code, error.message)?;
                 write_at(f, *at)
             }
-            Self::Threw {
-                name, message, at, ..
-            } => {
+            Self::Threw { name, message, at, .. } => {
                 write!(f, "uncaught {name}: {message}")?;
                 write_at(f, *at)
             }
@@ -155,9 +148,7 @@ impl fmt::Display for RegisterError {
         match self {
             Self::Rejected(diagnostics) => {
                 f.write_str("the source was rejected")?;
-                diagnostics
-                    .iter()
-                    .try_for_each(|diagnostic| write!(f, "\n{diagnostic}"))
+                diagnostics.iter().try_for_each(|diagnostic| write!(f, "\n{diagnostic}"))
             }
             Self::Limit(limit) => write!(f, "limit reached ({}): {limit}", limit.name()),
             Self::Unavailable => f.write_str("no sandbox instance became free in time"),

@@ -38,11 +38,7 @@ pub struct SandboxConfig {
 
 impl Default for SandboxConfig {
     fn default() -> Self {
-        Self {
-            cache_dir: None,
-            instances_max: 256,
-            stack_bytes_max: 128 * 1024,
-        }
+        Self { cache_dir: None, instances_max: 256, stack_bytes_max: 128 * 1024 }
     }
 }
 
@@ -88,9 +84,7 @@ impl Sandbox {
             instances: Arc::new(Semaphore::new(instances.min(Semaphore::MAX_PERMITS))),
             stack_bytes_max: config.stack_bytes_max.max(MIN_STACK_BYTES),
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// SHA-256 of the guest module, in lower-case hexadecimal: with a tool's digest it says what ran.
@@ -118,12 +112,7 @@ impl Sandbox {
         }
         let meter = Arc::new(Meter::new(limits.cpu));
         let mut started = false;
-        match timeout(
-            limits.wall,
-            self.load(source, env, (limits, &meter), &mut started),
-        )
-        .await
-        {
+        match timeout(limits.wall, self.load(source, env, (limits, &meter), &mut started)).await {
             Ok(result) => result,
             Err(_) if started => Err(RegisterError::Limit(Limit::Wall(limits.wall))),
             Err(_) => Err(RegisterError::Unavailable),
@@ -146,10 +135,7 @@ impl Sandbox {
         let mut guest = Guest::new(shared.base(), &shared.bounds(limits), meter, permit)?;
         let status = meter.charge(&|| 0, guest.load(&lowered.js, &names)).await?;
         if status != Status::Done {
-            return Err(with_snippets(
-                load_failure(&guest, status, &lowered.map),
-                source.text,
-            ));
+            return Err(with_snippets(load_failure(&guest, status, &lowered.map), source.text));
         }
         let snapshot = guest.snapshot()?;
         let digest = hex::encode(Sha256::digest(source.text));
@@ -175,9 +161,7 @@ impl Shared {
     pub(crate) fn bounds(&self, limits: &Limits) -> GuestLimits {
         let mut limits = limits.clone();
         limits.memory_bytes_max = limits.memory_bytes_max.min(MEMORY_BYTES_MAX);
-        limits.stack_bytes_max = limits
-            .stack_bytes_max
-            .clamp(MIN_STACK_BYTES, self.stack_bytes_max);
+        limits.stack_bytes_max = limits.stack_bytes_max.clamp(MIN_STACK_BYTES, self.stack_bytes_max);
         let stack_bytes = u32::try_from(limits.stack_bytes_max).unwrap_or(u32::MAX);
         GuestLimits { limits, stack_bytes }
     }
@@ -201,10 +185,7 @@ fn with_snippets(error: RegisterError, text: &str) -> RegisterError {
     };
     for Diagnostic { line, snippet, .. } in &mut diagnostics {
         let at = usize::try_from(*line).unwrap_or(usize::MAX).saturating_sub(1);
-        let found = text
-            .lines()
-            .nth(at)
-            .map(|line| line.chars().take(SNIPPET_CHARS).collect::<String>());
+        let found = text.lines().nth(at).map(|line| line.chars().take(SNIPPET_CHARS).collect::<String>());
         *snippet = snippet.take().or(found);
     }
     RegisterError::Rejected(diagnostics)

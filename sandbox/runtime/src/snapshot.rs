@@ -38,12 +38,7 @@ impl Snapshot {
                 }
             }
         }
-        Self {
-            runs,
-            bytes: bytes.into_boxed_slice(),
-            memory_bytes: memory.len(),
-            stack_pointer,
-        }
+        Self { runs, bytes: bytes.into_boxed_slice(), memory_bytes: memory.len(), stack_pointer }
     }
 
     /// Writes the difference over a copy of the base image; `None` when it does not fit.
@@ -51,10 +46,7 @@ impl Snapshot {
         let mut rest = &*self.bytes;
         for run in &self.runs {
             let (bytes, after) = rest.split_at_checked(run.len)?;
-            memory
-                .get_mut(run.at..)?
-                .get_mut(..run.len)?
-                .copy_from_slice(bytes);
+            memory.get_mut(run.at..)?.get_mut(..run.len)?.copy_from_slice(bytes);
             rest = after;
         }
         Some(())

@@ -5,10 +5,7 @@ use crate::lower::PositionMap;
 
 /// Frames of the tool's own code in `text`, innermost first. Engine functions are left out.
 pub(crate) fn frames(text: &str, map: &PositionMap) -> Vec<Frame> {
-    text.lines()
-        .take(FRAMES_MAX)
-        .filter_map(|line| frame(line, map))
-        .collect()
+    text.lines().take(FRAMES_MAX).filter_map(|line| frame(line, map)).collect()
 }
 
 /// A line is `    at name (tool:3:5)` or, for syntax errors, `    at tool:3:5`.

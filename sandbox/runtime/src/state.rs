@@ -43,10 +43,7 @@ impl State {
             limits: bounds.limits.clone(),
             stack_bytes: bounds.stack_bytes,
             meter,
-            bound: MemoryBound {
-                bytes_max: bounds.limits.memory_bytes_max,
-                denied: false,
-            },
+            bound: MemoryBound { bytes_max: bounds.limits.memory_bytes_max, denied: false },
             queue: Vec::new(),
             buffered: 0,
             calls: 0,

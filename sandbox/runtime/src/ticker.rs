@@ -31,13 +31,9 @@ impl Ticker {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (weak, theirs) = (engine.weak(), Arc::clone(&shared));
-        let handle = thread::Builder::new()
-            .name("sandbox-ticker".into())
-            .spawn(move || tick(&weak, &theirs))?;
-        Ok(Self {
-            shared,
-            thread: handle.thread().clone(),
-        })
+        let handle =
+            thread::Builder::new().name("sandbox-ticker".into()).spawn(move || tick(&weak, &theirs))?;
+        Ok(Self { shared, thread: handle.thread().clone() })
     }
 
     /// Guests may run until the returned value is dropped.

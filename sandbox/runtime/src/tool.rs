@@ -29,14 +29,7 @@ struct Inner {
 
 impl Tool {
     pub(crate) fn new(sandbox: Arc<Shared>, snapshot: Snapshot, map: PositionMap, digest: String) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                sandbox,
-                snapshot,
-                map,
-                digest,
-            }),
-        }
+        Self { inner: Arc::new(Inner { sandbox, snapshot, map, digest }) }
     }
 
     /// SHA-256 of the source text, in lower-case hexadecimal.
@@ -83,12 +76,7 @@ impl Tool {
         let sandbox = &self.inner.sandbox;
         let permit = sandbox.permit().await.ok_or(CallFailure::Unavailable)?;
         let _ticking = sandbox.ticker().hold();
-        let guest = slot.insert(Guest::new(
-            sandbox.base(),
-            &sandbox.bounds(limits),
-            meter,
-            permit,
-        )?);
+        let guest = slot.insert(Guest::new(sandbox.base(), &sandbox.bounds(limits), meter, permit)?);
         guest.restore(&self.inner.snapshot)?;
         let clock = || host.now_millis();
         let mut status = meter.charge(&clock, guest.call(input, host.seed())).await?;
@@ -124,12 +112,5 @@ fn report(result: Result<String, CallFailure>, guest: Option<Guest>, meter: &Met
     };
     let (logs, log_truncated) = guest.state_mut().logs.take();
     let host_calls = guest.state().calls();
-    CallReport {
-        result,
-        logs,
-        log_truncated,
-        cpu,
-        host_calls,
-        memory_bytes: guest.memory_bytes(),
-    }
+    CallReport { result, logs, log_truncated, cpu, host_calls, memory_bytes: guest.memory_bytes() }
 }

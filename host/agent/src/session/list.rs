@@ -86,7 +86,7 @@ fn view(session: &Session) -> SessionView {
             digest: registration.digest().map(ToString::to_string).unwrap_or_default(),
             description: spec.description().unwrap_or_default().to_owned(),
             env: registration.composition().reach().names().map(ToString::to_string).collect(),
-            declarations: declared::of_specs(&[spec]),
+            declarations: declared::signature(spec),
         }
     });
     SessionView {

@@ -78,7 +78,7 @@ pub(super) enum LanguageInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ErrorInput {
-    /// Upper-case letters, digits and `_`.
+    /// Upper-case letters, digits, `_` and `:`.
     code: String,
     #[serde(default)]
     description: String,
@@ -171,7 +171,7 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
         operation: name.to_string(),
         version,
         digest: digest.to_string(),
-        declarations: declared::of_specs(&[registration.spec()]),
+        declarations: declared::signature(registration.spec()),
         examples_passed,
     })
 }

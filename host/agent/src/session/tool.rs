@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use alknet_call::{Admitted, CallError, CallScope, Handler, Reply};
+use alknet_call::{Admitted, CallError, CallScope, ErrorCode, Handler, OperationSpec, Reply};
 use alknet_sandbox::{
     CallFailure, CallReport, Frame, HostCallError, HostCalls, Limit, Limits, LogLevel, LogLine, Tool,
 };
@@ -171,11 +171,8 @@ fn call_error(failure: CallFailure, scope: &CallScope, logs: &[LogLine]) -> Call
     let log = tail(logs);
     match failure {
         CallFailure::Raised { code, message, details } => {
-            let error = CallError::new(alknet_call::ErrorCode::new(code), cut(message));
-            match details.and_then(|details| serde_json::from_str(&details).ok()) {
-                Some(details) => error.with_details(details),
-                None => error,
-            }
+            let details = details.and_then(|details| serde_json::from_str(&details).ok());
+            raised(code, message, details, scope.spec())
         }
         CallFailure::HostCall { error, at } => uncaught(error, at, log),
         CallFailure::Threw { name, message, stack, at } => {
@@ -197,10 +194,25 @@ fn call_error(failure: CallFailure, scope: &CallScope, logs: &[LogLine]) -> Call
     }
 }
 
+/// An error the tool raised. One that it did not declare is a defect, of which its author gets everything.
+fn raised(code: String, message: String, details: Option<Value>, spec: &OperationSpec) -> CallError {
+    let code = ErrorCode::new(code);
+    if !code.is_protocol() && spec.declared(code.as_str()).is_none() {
+        let message = cut(format!("undeclared error {code}: {message}"));
+        let details = json!({ "code": code.as_str(), "details": details });
+        return CallError::internal(message).with_details(details);
+    }
+    let error = CallError::new(code, cut(message));
+    match details {
+        Some(details) => error.with_details(details),
+        None => error,
+    }
+}
+
 /// An error of a composed call that the tool did not catch: the protocol's codes keep their meaning, codes of
 /// other operations are not this one's to raise.
 fn uncaught(error: HostCallError, at: Option<alknet_sandbox::Position>, log: Vec<String>) -> CallError {
-    let code = alknet_call::ErrorCode::new(error.code);
+    let code = ErrorCode::new(error.code);
     let at = at.map(|at| json!({ "line": at.line, "column": at.column }));
     let details = json!({ "code": code.as_str(), "at": at, "logs": log });
     let message = cut(format!("uncaught CallError {code}: {}", error.message));

@@ -128,6 +128,8 @@ export default async (what: string, env: any) => {
         let details = error.details().unwrap();
         assert!(details[key] == detail || *details == detail, "{what}: {details}");
     }
+    let error = host.invoke(&session, "tool", json!("undeclared")).await.unwrap_err();
+    assert_eq!(error.message(), "undeclared error KETTLE: no");
     let error = host.invoke(&session, "tool", json!("type")).await.unwrap_err();
     assert_eq!(error.details().unwrap()["at"]["line"], json!(5), "{:?}", error.details());
     assert_eq!(host.outcome(&session, "tool", json!("caught")).await, r#"OK ["BROKEN",{"n":1},true]"#);

@@ -17,11 +17,7 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
     let (sender, writer) = writer::pair(stream, send, limits.write_queue_max, limits.write_timeout);
-    let body_max = match link.connection_identity() {
-        Some(_) => limits.frame_bytes_max,
-        None => limits.frame_bytes_anonymous_max,
-    };
-    let reader = FrameReader::new(recv, body_max, limits.frame_read_timeout);
+    let reader = FrameReader::new(recv, link.frame_bytes_max(), limits.frame_read_timeout);
     let writing = {
         let link = link.clone();
         async move {

@@ -20,7 +20,7 @@ struct Served {
 }
 
 fn serve(connection: Connection, dispatcher: Dispatcher) -> Served {
-    let link = Link::new(connection, AuthContext::default(), dispatcher, Arc::new(Tokens));
+    let link = Link::accepted(connection, AuthContext::default(), dispatcher, Arc::new(Tokens));
     let (drain, mut tasks) = (Drain::new(), JoinSet::new());
     let (running, signal) = (link.clone(), drain.signal());
     tasks.spawn(async move {
@@ -61,6 +61,26 @@ async fn both_sides_call_on_one_connection() {
         assert_eq!(back, json!({ "n": n }));
     }
     client.close().await;
+}
+
+#[tokio::test]
+async fn answers_of_a_dialed_host_may_be_larger_than_a_strangers_frames() {
+    let big = handler_fn(|bytes: Value, _| async move {
+        Ok(json!("x".repeat(usize::try_from(bytes.as_u64().unwrap_or_default()).unwrap_or_default())))
+    });
+    let (a, b) = pipe();
+    let _server = serve(a, dispatcher(vec![Registration::local(spec("t/big"), big)]));
+    let client = Client::new(b, Limits::default());
+    let answer = client.call("t/big", &json!(3 << 20)).await.unwrap();
+    assert_eq!(answer.as_str().map(str::len), Some(3 << 20));
+    // More than any frame may hold: an error that says so, and the stream lives on.
+    let error = client.call("t/big", &json!(65 << 20)).await.unwrap_err();
+    assert_eq!((error.code(), error.message()), (&ErrorCode::INTERNAL, "response too large"));
+    assert_eq!(client.call("t/big", &json!(1)).await.unwrap(), json!("x"));
+    // A stranger's own frames are bounded: the stream is dropped, the connection lives on.
+    let error = client.call("t/big", &json!("x".repeat(2 << 20))).await.unwrap_err();
+    assert_eq!(error.message(), "the stream ended without an answer");
+    assert_eq!(client.call("t/big", &json!(1)).await.unwrap(), json!("x"));
 }
 
 #[tokio::test]

@@ -58,11 +58,7 @@ or with --json. An error goes to standard error, with --json as {code, message, 
 
 /// A node id is a raw Ed25519 key in hexadecimal; its fingerprint is accepted too.
 fn parse_node_id(text: &str) -> Result<PublicKey, String> {
-    let fingerprint = if text.contains(':') {
-        text.to_owned()
-    } else {
-        format!("ed25519:{text}")
-    };
+    let fingerprint = if text.contains(':') { text.to_owned() } else { format!("ed25519:{text}") };
     match fingerprint.parse() {
         Ok(Fingerprint::Ed25519(key)) => Ok(PublicKey::from_bytes(key)),
         Ok(Fingerprint::Sha256(_)) | Err(_) => {

@@ -94,14 +94,8 @@ fn help_has_examples_and_top_level_help_the_exit_codes() {
             return;
         }
         assert!(command.get_about().is_some(), "{path} has a description");
-        let after = command
-            .get_after_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        assert!(
-            after.contains("Examples:\n  alknet-agent "),
-            "{path} has examples"
-        );
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(after.contains("Examples:\n  alknet-agent "), "{path} has examples");
         for subcommand in command.get_subcommands() {
             visit(subcommand, &path);
         }
@@ -109,19 +103,15 @@ fn help_has_examples_and_top_level_help_the_exit_codes() {
     let command = Cli::command();
     visit(&command, "");
     let long = Cli::command().render_long_help().to_string();
-    for code in [
-        "  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "  5  ", " 70  ", "130  ",
-    ] {
+    for code in ["  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "  5  ", " 70  ", "130  "] {
         assert!(long.contains(code), "{code} in:\n{long}");
     }
 }
 
 #[test]
 fn lists_of_operations_are_split() {
-    let Ok(Cli {
-        command: Command::Session(SessionCommand::Open(open)),
-        ..
-    }) = parse("session open --env a/b,c/d --ttl 90m")
+    let Ok(Cli { command: Command::Session(SessionCommand::Open(open)), .. }) =
+        parse("session open --env a/b,c/d --ttl 90m")
     else {
         panic!("session open");
     };

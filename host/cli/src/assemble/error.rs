@@ -81,15 +81,12 @@ pub(crate) enum StartError {
 /// An error of the endpoint, at the place of the configuration that caused it.
 pub(super) fn listen(config: &Config, error: EndpointError) -> StartError {
     match &error {
-        EndpointError::InvalidRelay(_) => config
-            .error_at(
-                &[Step::Key("iroh"), Step::Key("relay")],
-                "expected the URL of a relay",
-            )
-            .into(),
-        EndpointError::Unsupported { feature } if *feature == "iroh" => config
-            .error_at(&[Step::Key("iroh")], "this build has no iroh support")
-            .into(),
+        EndpointError::InvalidRelay(_) => {
+            config.error_at(&[Step::Key("iroh"), Step::Key("relay")], "expected the URL of a relay").into()
+        }
+        EndpointError::Unsupported { feature } if *feature == "iroh" => {
+            config.error_at(&[Step::Key("iroh")], "this build has no iroh support").into()
+        }
         _ => StartError::Listen(error),
     }
 }

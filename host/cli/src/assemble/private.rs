@@ -9,15 +9,9 @@ use crate::config::{Config, ConfigError, Step};
 /// Refuses roots that contain something private, or lie in the data folder.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let settings = &config.settings;
-    let credentials = settings
-        .http_targets
-        .iter()
-        .filter_map(|target| target.credential_file.as_deref());
-    let private: Vec<PathBuf> = [&*settings.data_dir, &settings.kv_path]
-        .into_iter()
-        .chain(credentials)
-        .map(resolved)
-        .collect();
+    let credentials = settings.http_targets.iter().filter_map(|target| target.credential_file.as_deref());
+    let private: Vec<PathBuf> =
+        [&*settings.data_dir, &settings.kv_path].into_iter().chain(credentials).map(resolved).collect();
     let (data_dir, file) = (resolved(&settings.data_dir), resolved(config.file()));
     for (index, root) in settings.fs_roots.iter().enumerate() {
         let path = resolved(&root.path);
@@ -31,12 +25,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             }
             (false, false) => continue,
         };
-        let place = [
-            Step::Key("fs"),
-            Step::Key("root"),
-            Step::Index(index),
-            Step::Key("path"),
-        ];
+        let place = [Step::Key("fs"), Step::Key("root"), Step::Index(index), Step::Key("path")];
         return Err(config.error_at(&place, message));
     }
     Ok(())
@@ -48,14 +37,7 @@ fn resolved(path: &Path) -> PathBuf {
     let resolve = |existing: &Path| {
         let real = existing.canonicalize().ok()?;
         let rest = absolute.strip_prefix(existing).ok()?;
-        Some(if rest.as_os_str().is_empty() {
-            real
-        } else {
-            real.join(rest)
-        })
+        Some(if rest.as_os_str().is_empty() { real } else { real.join(rest) })
     };
-    absolute
-        .ancestors()
-        .find_map(resolve)
-        .unwrap_or_else(|| absolute.clone())
+    absolute.ancestors().find_map(resolve).unwrap_or_else(|| absolute.clone())
 }

@@ -59,9 +59,7 @@ impl Parts<'_> {
             .register_all(audit_ops::registrations(log)?)?
             .register(status::registration(facts)?)?
             .build();
-        sessions
-            .check(&registry)
-            .map_err(|error| unknown_operation(self.config, error))?;
+        sessions.check(&registry).map_err(|error| unknown_operation(self.config, error))?;
         Ok((registry, sessions))
     }
 
@@ -98,37 +96,15 @@ fn unknown_operation(config: &Config, error: SessionsError) -> StartError {
     let SessionsError::UnknownOperation { profile, operation } = &error else {
         return error.into();
     };
-    let index = config
-        .settings
-        .profiles
-        .iter()
-        .position(|known| known.name == *profile)
-        .unwrap_or_default();
-    let place = [
-        Step::Key("profile"),
-        Step::Index(index),
-        Step::Key("env"),
-        Step::Text(operation.as_str()),
-    ];
-    config
-        .error_at(&place, format!("this host has no operation `{operation}`"))
-        .into()
+    let index = config.settings.profiles.iter().position(|known| known.name == *profile).unwrap_or_default();
+    let place = [Step::Key("profile"), Step::Index(index), Step::Key("env"), Step::Text(operation.as_str())];
+    config.error_at(&place, format!("this host has no operation `{operation}`")).into()
 }
 
 fn root_error(config: &Config, error: FsRootError) -> StartError {
     let at = |name: &str, key| {
-        let index = config
-            .settings
-            .fs_roots
-            .iter()
-            .position(|root| root.name == name)
-            .unwrap_or_default();
-        let place = [
-            Step::Key("fs"),
-            Step::Key("root"),
-            Step::Index(index),
-            Step::Key(key),
-        ];
+        let index = config.settings.fs_roots.iter().position(|root| root.name == name).unwrap_or_default();
+        let place = [Step::Key("fs"), Step::Key("root"), Step::Index(index), Step::Key(key)];
         config.error_at(&place, error.to_string())
     };
     match &error {
@@ -144,15 +120,7 @@ fn target_error(config: &Config, error: HttpSetupError) -> StartError {
         HttpSetupError::Target { name, .. } => name,
         HttpSetupError::Client { .. } | HttpSetupError::Spec(_) => return error.into(),
     };
-    let index = config
-        .settings
-        .http_targets
-        .iter()
-        .position(|known| known.target.name == *name);
-    let place = [
-        Step::Key("http"),
-        Step::Key("target"),
-        Step::Index(index.unwrap_or_default()),
-    ];
+    let index = config.settings.http_targets.iter().position(|known| known.target.name == *name);
+    let place = [Step::Key("http"), Step::Key("target"), Step::Index(index.unwrap_or_default())];
     config.error_at(&place, error.to_string()).into()
 }

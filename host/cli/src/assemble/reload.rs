@@ -63,33 +63,22 @@ impl Host {
     ) -> Result<Reloaded, ReloadError> {
         let (changes, restart_needed) = {
             let current = self.config();
-            (
-                changes(&current.access.policy, &config.access.policy),
-                !current.same_settings(&config),
-            )
+            (changes(&current.access.policy, &config.access.policy), !current.same_settings(&config))
         };
         self.record_config(hash, ConfigOutcome::Accepted).await?;
         for (identity, change) in &changes {
-            let event = IdentityChanged {
-                identity: identity.clone(),
-                change: *change,
-            };
+            let event = IdentityChanged { identity: identity.clone(), change: *change };
             self.log.append_async(&Event::IdentityChanged(event)).await?;
         }
         self.identities.replace(directory);
         self.rates.set(config.access.rates);
         // The settings stay what the host runs with, so that the next reload still says what needs a restart.
         self.config().access = config.access;
-        Ok(Reloaded {
-            identities_changed: changes.len(),
-            restart_needed,
-        })
+        Ok(Reloaded { identities_changed: changes.len(), restart_needed })
     }
 
     async fn record_config(&self, config: Hash, outcome: ConfigOutcome) -> Result<(), AuditUnavailable> {
-        self.log
-            .append_async(&Event::ConfigLoaded(ConfigLoaded { config, outcome }))
-            .await
+        self.log.append_async(&Event::ConfigLoaded(ConfigLoaded { config, outcome })).await
     }
 }
 
@@ -113,10 +102,7 @@ fn changes(old: &AuthPolicy, new: &AuthPolicy) -> BTreeMap<String, Change> {
 fn by_identity(policy: &AuthPolicy) -> BTreeMap<&str, Vec<Entry<'_>>> {
     let mut entries: BTreeMap<&str, Vec<Entry<'_>>> = BTreeMap::new();
     for peer in &policy.peers {
-        entries
-            .entry(peer.peer_id.as_str())
-            .or_default()
-            .push(Entry::Peer(peer));
+        entries.entry(peer.peer_id.as_str()).or_default().push(Entry::Peer(peer));
     }
     for key in &policy.api_keys {
         entries.entry(&key.prefix).or_default().push(Entry::ApiKey(key));

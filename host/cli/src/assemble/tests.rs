@@ -25,11 +25,7 @@ impl Bench {
         fs::create_dir(dir.path().join("files")).unwrap();
         fs::write(dir.path().join("files/a.txt"), "hello").unwrap();
         let key = || Ed25519SecretKey::generate().unwrap();
-        Self {
-            dir,
-            key: key(),
-            operator: key(),
-        }
+        Self { dir, key: key(), operator: key() }
     }
 
     fn file(&self) -> PathBuf {
@@ -39,19 +35,8 @@ impl Bench {
     fn text(&self) -> String {
         let scopes = operator_scopes();
         let fingerprint = Fingerprint::from(&self.operator.public());
-        let peers = [PeerLine {
-            id: "operator",
-            fingerprint,
-            scopes: &scopes,
-            display_name: "",
-        }];
-        Template {
-            data_dir: None,
-            listen: "127.0.0.1:0".parse().ok(),
-            root: "files",
-            peers: &peers,
-        }
-        .render()
+        let peers = [PeerLine { id: "operator", fingerprint, scopes: &scopes, display_name: "" }];
+        Template { data_dir: None, listen: "127.0.0.1:0".parse().ok(), root: "files", peers: &peers }.render()
     }
 
     fn config(&self, text: String) -> Config {
@@ -81,10 +66,8 @@ async fn call(
     input: Value,
 ) -> Result<Value, CallError> {
     let dialer = Dialer::new(key.cloned());
-    let connection = dialer
-        .dial_quic(host.quic_addr().unwrap(), &host.fingerprint(), ALPN_CALL)
-        .await
-        .unwrap();
+    let connection =
+        dialer.dial_quic(host.quic_addr().unwrap(), &host.fingerprint(), ALPN_CALL).await.unwrap();
     let client = Client::new(connection, Limits::default());
     let answer = client.call_with(name, &input, &CallOptions::default()).await;
     client.close().await;
@@ -95,28 +78,16 @@ async fn call(
 /// The kinds of the records of the host itself, in order.
 fn events(log: &Path) -> Vec<String> {
     let reader = AuditReader::open(log).unwrap();
-    let page = Page {
-        limit: 1000,
-        ..Page::default()
-    };
+    let page = Page { limit: 1000, ..Page::default() };
     let found = reader.query(&Filter::default(), &page).unwrap();
-    let kinds = found
-        .entries
-        .iter()
-        .map(|entry| entry.record["kind"].as_str().unwrap().to_owned());
+    let kinds = found.entries.iter().map(|entry| entry.record["kind"].as_str().unwrap().to_owned());
     kinds.filter(|kind| !kind.starts_with("call.")).collect()
 }
 
 fn verified(bench: &Bench) {
-    let options = VerifyOptions {
-        key: Some(bench.key.public()),
-        ..VerifyOptions::default()
-    };
+    let options = VerifyOptions { key: Some(bench.key.public()), ..VerifyOptions::default() };
     let report = verify(&bench.log(), &options).unwrap();
-    assert_eq!(
-        report.records, report.covered,
-        "the last checkpoint covers everything"
-    );
+    assert_eq!(report.records, report.covered, "the last checkpoint covers everything");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,9 +97,7 @@ async fn a_host_serves_and_ends_in_order() {
     assert_eq!(host.fingerprint(), Fingerprint::from(&bench.key.public()));
 
     let operator = Some(&bench.operator);
-    let listed = call(&host, operator, "fs/list", json!({"path": "."}))
-        .await
-        .unwrap();
+    let listed = call(&host, operator, "fs/list", json!({"path": "."})).await.unwrap();
     assert_eq!(listed["entries"][0]["name"], "a.txt");
     let status = call(&host, operator, "host/status", json!({})).await.unwrap();
     assert_eq!(status["fingerprint"], host.fingerprint().to_string());
@@ -145,10 +114,7 @@ async fn a_host_serves_and_ends_in_order() {
     host.shutdown().await.unwrap();
     host.shutdown().await.unwrap();
     drop(host);
-    assert_eq!(
-        events(&bench.log()),
-        ["config.loaded", "host.started", "host.stopped"]
-    );
+    assert_eq!(events(&bench.log()), ["config.loaded", "host.started", "host.stopped"]);
     verified(&bench);
     bench.start(bench.text()).await.unwrap().shutdown().await.unwrap();
     verified(&bench);
@@ -160,61 +126,25 @@ async fn what_the_machine_lacks_is_named_with_its_place() {
     let text = bench.text();
     let file = bench.file().display().to_string();
     for (changed, key, expected) in [
-        (
-            text.replace("\"files\"", "\"missing\""),
-            "fs.root[0].path",
-            "cannot be opened",
-        ),
-        (
-            text.replace("\"files\"", "\"files/a.txt\""),
-            "fs.root[0].path",
-            "cannot be opened",
-        ),
-        (
-            text.replace("\"project\"", "\".project\""),
-            "fs.root[0].name",
-            "the root name",
-        ),
+        (text.replace("\"files\"", "\"missing\""), "fs.root[0].path", "cannot be opened"),
+        (text.replace("\"files\"", "\"files/a.txt\""), "fs.root[0].path", "cannot be opened"),
+        (text.replace("\"project\"", "\".project\""), "fs.root[0].name", "the root name"),
         (
             text.replace("\"time/now\"", "\"time/machine\""),
             "profile[0].env[8]",
             "no operation `time/machine`",
         ),
-        (
-            text.replace("\"time/now\"", "\"http/fetch\""),
-            "profile[0].env[8]",
-            "no operation `http/fetch`",
-        ),
-        (
-            format!("{text}{}", TARGET.replace("https", "ftp")),
-            "http.target[0]",
-            "`https://`",
-        ),
-        (
-            format!("{text}{TARGET}path_prefix = \"..\""),
-            "http.target[0]",
-            "`path_prefix`",
-        ),
-        (
-            text.replace("\"files\"", "\".\""),
-            "fs.root[0].path",
-            "would show the host's keys",
-        ),
-        (
-            text.replace("\"files\"", "\"/\""),
-            "fs.root[0].path",
-            "would show the host's keys",
-        ),
+        (text.replace("\"time/now\"", "\"http/fetch\""), "profile[0].env[8]", "no operation `http/fetch`"),
+        (format!("{text}{}", TARGET.replace("https", "ftp")), "http.target[0]", "`https://`"),
+        (format!("{text}{TARGET}path_prefix = \"..\""), "http.target[0]", "`path_prefix`"),
+        (text.replace("\"files\"", "\".\""), "fs.root[0].path", "would show the host's keys"),
+        (text.replace("\"files\"", "\"/\""), "fs.root[0].path", "would show the host's keys"),
         (
             text.replace("\"files\"", "\".alknet-agent/kept\""),
             "fs.root[0].path",
             "would show the host's keys",
         ),
-        (
-            format!("{text}{TARGET}credential_file = \"files/x\""),
-            "fs.root[0].path",
-            "would show",
-        ),
+        (format!("{text}{TARGET}credential_file = \"files/x\""), "fs.root[0].path", "would show"),
     ] {
         let shown = bench.refused(changed).await;
         assert!(shown.starts_with(&format!("error: {file}:")), "{shown}");
@@ -232,13 +162,8 @@ async fn what_others_may_see_or_hold_is_not_used() {
     let exposed = bench.dir.path().join("exposed");
     fs::write(&exposed, "s3cret").unwrap();
     fs::set_permissions(&exposed, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    let shown = bench
-        .refused(format!("{text}{TARGET}credential_file = \"exposed\""))
-        .await;
-    assert!(
-        shown.contains("chmod 600") && !shown.contains("s3cret"),
-        "{shown}"
-    );
+    let shown = bench.refused(format!("{text}{TARGET}credential_file = \"exposed\"")).await;
+    assert!(shown.contains("chmod 600") && !shown.contains("s3cret"), "{shown}");
 
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = taken.local_addr().unwrap().to_string();
@@ -264,14 +189,8 @@ fn links_do_not_hide_what_a_root_shows() {
         "[host]\ndata_dir = \"{}\"\n[[fs.root]]\nname = \"a\"\npath = \".\"",
         outside.path().display()
     );
-    assert!(
-        private::check(&bench.config(moved.clone())).is_ok(),
-        "the configuration holds no secret"
-    );
-    assert!(
-        private::check(&bench.config(moved + "\nwritable = true")).is_err(),
-        "but nobody may write it"
-    );
+    assert!(private::check(&bench.config(moved.clone())).is_ok(), "the configuration holds no secret");
+    assert!(private::check(&bench.config(moved + "\nwritable = true")).is_err(), "but nobody may write it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -287,27 +206,14 @@ async fn a_reload_is_taken_over_as_a_whole_or_not_at_all() {
     };
 
     let added = host.reload(&bench.file(), peer("")).await.unwrap();
-    assert_eq!(
-        added,
-        Reloaded {
-            identities_changed: 1,
-            restart_needed: false
-        }
-    );
+    assert_eq!(added, Reloaded { identities_changed: 1, restart_needed: false });
     assert!(host.identities.resolve_from_fingerprint(&ci).is_some());
-    let same = host
-        .reload(&bench.file(), peer("") + "# a comment\n")
-        .await
-        .unwrap();
+    let same = host.reload(&bench.file(), peer("") + "# a comment\n").await.unwrap();
     assert_eq!(same.identities_changed, 0);
     let changed = host.reload(&bench.file(), peer("\"fs:read\"")).await.unwrap();
     assert_eq!(changed.identities_changed, 1);
 
-    for bad in [
-        peer("") + &peer("").replace(&text, ""),
-        peer("") + "[nonsense]\n",
-        "not toml".to_owned(),
-    ] {
+    for bad in [peer("") + &peer("").replace(&text, ""), peer("") + "[nonsense]\n", "not toml".to_owned()] {
         host.reload(&bench.file(), bad).await.unwrap_err();
         assert!(known(&host).is_some() && host.identities.resolve_from_fingerprint(&ci).is_some());
     }
@@ -317,13 +223,7 @@ async fn a_reload_is_taken_over_as_a_whole_or_not_at_all() {
         .replace("[limits]", "[limits]\nconnections_per_ip_max = 7");
     let revoked = revoked.replace("#depth_max = 16", "depth_max = 5");
     let done = host.reload(&bench.file(), revoked).await.unwrap();
-    assert_eq!(
-        done,
-        Reloaded {
-            identities_changed: 3,
-            restart_needed: true
-        }
-    );
+    assert_eq!(done, Reloaded { identities_changed: 3, restart_needed: true });
     assert_eq!(known(&host).unwrap().id().as_str(), "somebody");
     assert_eq!(host.rates.get().connections_per_ip_max, 7);
     host.shutdown().await.unwrap();
@@ -338,24 +238,10 @@ async fn every_scope_of_the_operations_is_known_to_the_operator() {
     let bench = Bench::new();
     let scopes = operator_scopes();
     let host = bench.start(bench.text()).await.unwrap();
-    let listed = call(&host, Some(&bench.operator), "services/list", json!({}))
-        .await
-        .unwrap();
-    let names: Vec<&str> = listed["operations"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|o| o["name"].as_str().unwrap())
-        .collect();
-    for name in [
-        "fs/read",
-        "fs/write",
-        "kv/put",
-        "time/now",
-        "host/status",
-        "audit/query",
-        "session/open",
-    ] {
+    let listed = call(&host, Some(&bench.operator), "services/list", json!({})).await.unwrap();
+    let names: Vec<&str> =
+        listed["operations"].as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
+    for name in ["fs/read", "fs/write", "kv/put", "time/now", "host/status", "audit/query", "session/open"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     use alknet_agent::SESSION_SCOPE;

@@ -26,10 +26,8 @@ pub(super) async fn run(command: &AuditCommand, context: &Context) -> CommandRes
 
 async fn show(args: &ShowArgs, context: &Context) -> CommandResult {
     let request = json!({ "filter": filter(args), "limit": args.limit, "order": "newest_first" });
-    let mut answer = with_host(&args.client, context, async |host| {
-        Ok(host.call("audit/query", &request).await?)
-    })
-    .await?;
+    let mut answer =
+        with_host(&args.client, context, async |host| Ok(host.call("audit/query", &request).await?)).await?;
     // The newest were asked for; people and `tail` expect them last.
     if let Some(entries) = answer.get_mut("entries").and_then(Value::as_array_mut) {
         entries.reverse();
@@ -38,11 +36,7 @@ async fn show(args: &ShowArgs, context: &Context) -> CommandResult {
     if output.is_json() {
         return output.json(&answer);
     }
-    let entries = answer
-        .get("entries")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let entries = answer.get("entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     output.text(&view::records(entries))?;
     if answer.get("next").is_some_and(|next| !next.is_null()) {
         output.note("There are older records that match: --limit shows more of them.");
@@ -58,9 +52,7 @@ fn filter(args: &ShowArgs) -> Value {
         ("caller", args.caller.as_deref()),
         ("outcome", outcome.as_deref()),
     ];
-    let given = members
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
+    let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
     Value::Object(given.collect::<Map<_, _>>())
 }
 
@@ -68,10 +60,7 @@ async fn trace(args: &TraceArgs, context: &Context) -> CommandResult {
     let request = json!({ "call": args.call });
     let answer = with_host(&args.client, context, async |host| {
         host.call("audit/trace", &request).await.map_err(|error| {
-            explain(
-                error,
-                "`alknet-agent audit show` lists calls with their ids, which have 32 digits",
-            )
+            explain(error, "`alknet-agent audit show` lists calls with their ids, which have 32 digits")
         })
     })
     .await?;
@@ -85,23 +74,15 @@ async fn trace(args: &TraceArgs, context: &Context) -> CommandResult {
 async fn provenance(args: &ProvenanceArgs, context: &Context) -> CommandResult {
     let answer = with_host(&args.client, context, async |host| {
         let session = args.session.clone().or_else(|| session::remembered(host));
-        let found = match (
-            host.call("audit/provenance", &selector(args, session.as_deref()))
-                .await,
-            &args.session,
-        ) {
-            // The session opened last need not be the one that holds the tool.
-            (Err(error), None) if session.is_some() && is_not_found(&error) => {
-                host.call("audit/provenance", &selector(args, None)).await
-            }
-            (found, _) => found,
-        };
-        found.map_err(|error| {
-            explain(
-                error,
-                "`alknet-agent session list` lists the tools of your sessions",
-            )
-        })
+        let found =
+            match (host.call("audit/provenance", &selector(args, session.as_deref())).await, &args.session) {
+                // The session opened last need not be the one that holds the tool.
+                (Err(error), None) if session.is_some() && is_not_found(&error) => {
+                    host.call("audit/provenance", &selector(args, None)).await
+                }
+                (found, _) => found,
+            };
+        found.map_err(|error| explain(error, "`alknet-agent session list` lists the tools of your sessions"))
     })
     .await?;
     let output = context.output;
@@ -117,11 +98,7 @@ fn selector(args: &ProvenanceArgs, session: Option<&str>) -> Value {
         (Some(digest), _) => json!({ "source": digest.strip_prefix("sha256:").unwrap_or(digest) }),
         (None, operation) => {
             let typed = operation.as_deref().unwrap_or_default();
-            let name = if typed.contains('/') {
-                typed.to_owned()
-            } else {
-                format!("session/{typed}")
-            };
+            let name = if typed.contains('/') { typed.to_owned() } else { format!("session/{typed}") };
             json!({ "operation": { "name": name, "session": session } })
         }
     }
@@ -166,15 +143,9 @@ mod tests {
             session: None,
             client: ClientArgs::default(),
         };
-        assert_eq!(
-            selector(&args, Some("s")),
-            json!({"operation": {"name": "session/x", "session": "s"}})
-        );
+        assert_eq!(selector(&args, Some("s")), json!({"operation": {"name": "session/x", "session": "s"}}));
         args.operation = Some("session/y".to_owned());
-        assert_eq!(
-            selector(&args, None),
-            json!({"operation": {"name": "session/y", "session": null}})
-        );
+        assert_eq!(selector(&args, None), json!({"operation": {"name": "session/y", "session": null}}));
         args.digest = Some("sha256:ab".to_owned());
         assert_eq!(selector(&args, None), json!({"source": "ab"}));
     }

@@ -10,13 +10,9 @@ use crate::input::InputSource;
 
 pub(super) async fn run(args: &CallArgs, context: &Context) -> CommandResult {
     let name = operation_name(&args.operation)?;
-    let input = InputSource::of(args.input.as_deref())
-        .beside(&args.client)?
-        .read()?;
+    let input = InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?;
     let output = with_host(&args.client, context, async |host| {
-        host.call(name.as_str(), &input)
-            .await
-            .map_err(|error| explain(error, &name))
+        host.call(name.as_str(), &input).await.map_err(|error| explain(error, &name))
     });
     context.output.value(&output.await?)
 }
@@ -47,9 +43,7 @@ fn hint(error: &CallError, name: &OpName) -> Option<String> {
         } else {
             ""
         };
-        return Some(format!(
-            "{tool}`alknet-agent call services/list` lists the operations you may call"
-        ));
+        return Some(format!("{tool}`alknet-agent call services/list` lists the operations you may call"));
     }
     if *code == ErrorCode::INVALID_INPUT {
         return Some(format!(
@@ -83,10 +77,7 @@ mod tests {
         let cases = [
             (CallError::operation_not_found("fs/list"), Some("services/list")),
             (CallError::not_found("no such file"), None),
-            (
-                CallError::invalid_input("bad"),
-                Some("services/schema '{\"name\":\"fs/list\"}'"),
-            ),
+            (CallError::invalid_input("bad"), Some("services/schema '{\"name\":\"fs/list\"}'")),
             (CallError::forbidden("no"), Some("--key FILE")),
             (CallError::timeout(), Some("--timeout")),
             (CallError::internal("x"), None),

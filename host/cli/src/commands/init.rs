@@ -69,33 +69,21 @@ pub(crate) fn init(dir: &Path) -> CommandResult<Initialized> {
     made.folders(&dir)?;
     made.keep(layout.data_dir(), create_private_dir(layout.data_dir()))?;
     made.keep(&layout.host_key(), create_key(&layout.host_key(), &host))?;
-    made.keep(
-        &layout.operator_key(),
-        create_key(&layout.operator_key(), &operator),
-    )?;
+    made.keep(&layout.operator_key(), create_key(&layout.operator_key(), &operator))?;
     for folder in [layout.audit_dir(), layout.cache_dir()] {
         made.keep(&folder, create_private_dir(&folder))?;
     }
     let ignore = layout.data_dir().join(".gitignore");
     made.keep(&ignore, create_private_file(&ignore, IGNORE_ALL.as_bytes()))?;
     let files = made.files(&dir)?;
-    let (host, operator) = (
-        Fingerprint::from(&host.public()),
-        Fingerprint::from(&operator.public()),
-    );
+    let (host, operator) = (Fingerprint::from(&host.public()), Fingerprint::from(&operator.public()));
     // Last, because its presence is what makes the folder a project.
     let text = configuration(operator);
     made.keep(&config, create_private_file(&config, text.as_bytes()))?;
     Config::load(&config)
         .map_err(|error| CommandError::internal(format!("a generated file is not valid: {error}")))?;
     made.commit();
-    Ok(Initialized {
-        config,
-        layout,
-        files,
-        host,
-        operator,
-    })
+    Ok(Initialized { config, layout, files, host, operator })
 }
 
 fn configuration(operator: Fingerprint) -> String {
@@ -106,13 +94,7 @@ fn configuration(operator: Fingerprint) -> String {
         scopes: &scopes,
         display_name: "The operator of this host",
     };
-    Template {
-        data_dir: None,
-        listen: None,
-        root: FILES_DIR,
-        peers: &[operator],
-    }
-    .render()
+    Template { data_dir: None, listen: None, root: FILES_DIR, peers: &[operator] }.render()
 }
 
 fn refuse_existing(paths: &[&Path]) -> CommandResult {
@@ -125,18 +107,12 @@ fn refuse_existing(paths: &[&Path]) -> CommandResult {
     if existing.is_empty() {
         return Ok(());
     }
-    let (verb, them) = if existing.len() == 1 {
-        ("exists", "it")
-    } else {
-        ("exist", "them")
-    };
+    let (verb, them) = if existing.len() == 1 { ("exists", "it") } else { ("exist", "them") };
     Err(CommandError::configuration(format!(
         "{} {verb} already; nothing was changed",
         existing.join(" and ")
     ))
-    .hint(format!(
-        "use {them} with `alknet-agent serve`, or set up another folder"
-    )))
+    .hint(format!("use {them} with `alknet-agent serve`, or set up another folder")))
 }
 
 fn generate() -> CommandResult<Ed25519SecretKey> {
@@ -197,11 +173,7 @@ impl Drop for Made {
     fn drop(&mut self) {
         for path in self.0.iter().rev() {
             // Only what was just made, and folders only when nobody put something into them meanwhile.
-            let removed = if path.is_dir() {
-                fs::remove_dir(path)
-            } else {
-                fs::remove_file(path)
-            };
+            let removed = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
             if let Err(error) = removed {
                 tracing::warn!(path = %path.display(), %error, "cannot clean up");
             }

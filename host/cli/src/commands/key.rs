@@ -29,22 +29,14 @@ fn show(config: Option<&Path>, output: Output) -> CommandResult {
     let host = read_key(&project.layout.host_key())?.public();
     // A host may be moved without its operator's key.
     let operator = project.layout.operator_key();
-    let operator = operator
-        .exists()
-        .then(|| read_key(&operator))
-        .transpose()?
-        .map(|key| key.public());
+    let operator = operator.exists().then(|| read_key(&operator)).transpose()?.map(|key| key.public());
     if output.is_json() {
         return output.json(&json!({
             "host": { "fingerprint": Fingerprint::from(&host).to_string(), "iroh_node_id": node_id(&host) },
             "operator": operator.map(|key| json!({ "fingerprint": Fingerprint::from(&key).to_string() })),
         }));
     }
-    let mut text = format!(
-        "Host      {}\niroh node {}",
-        Fingerprint::from(&host),
-        node_id(&host)
-    );
+    let mut text = format!("Host      {}\niroh node {}", Fingerprint::from(&host), node_id(&host));
     if let Some(operator) = operator {
         text.push_str(&format!("\nOperator  {}", Fingerprint::from(&operator)));
     }
@@ -53,9 +45,7 @@ fn show(config: Option<&Path>, output: Output) -> CommandResult {
 
 /// Makes an API key and shows it once, with the block that lets its holder in. Nothing is written.
 fn api_key(args: &ApiKeyArgs, output: Output) -> CommandResult {
-    let expires_at = args
-        .expires_in
-        .map(|after| SystemClock.unix_seconds().saturating_add(after.as_secs()));
+    let expires_at = args.expires_in.map(|after| SystemClock.unix_seconds().saturating_add(after.as_secs()));
     let key = NewApiKey::generate()
         .map_err(|error| CommandError::internal(format!("cannot make a key: {error}")))?;
     let block = block(&key, &args.scopes, expires_at);

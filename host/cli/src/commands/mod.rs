@@ -30,11 +30,7 @@ pub(crate) struct Context {
 
 /// Runs the command that was typed.
 pub(crate) async fn run(cli: &Cli, output: Output) -> CommandResult {
-    let context = Context {
-        output,
-        config: cli.global.config.clone(),
-        log: cli.global.log,
-    };
+    let context = Context { output, config: cli.global.config.clone(), log: cli.global.log };
     if !matches!(cli.command, Command::Serve(_)) {
         logging::start(&logging::directives(context.log.unwrap_or(LogLevel::Error)))?;
     }

@@ -90,10 +90,7 @@ async fn reload_from(host: &Host, file: &Path) {
     };
     match host.reload(file, text).await {
         Ok(done) => {
-            tracing::info!(
-                identities_changed = done.identities_changed,
-                "configuration read again"
-            );
+            tracing::info!(identities_changed = done.identities_changed, "configuration read again");
             if done.restart_needed {
                 tracing::warn!("some settings have changed that take a restart");
             }
@@ -110,12 +107,7 @@ fn runtime_info(host: &Host, config: &Config) -> RuntimeInfo {
         relay: iroh.relay.clone(),
     });
     let fingerprint = Fingerprint::from(&host.public_key()).to_string();
-    RuntimeInfo {
-        quic: host.quic_addr(),
-        iroh,
-        fingerprint,
-        pid: std::process::id(),
-    }
+    RuntimeInfo { quic: host.quic_addr(), iroh, fingerprint, pid: std::process::id() }
 }
 
 fn announce(info: &RuntimeInfo, project: &Project, output: Output) -> CommandResult {
@@ -175,14 +167,9 @@ impl Signals {
     fn listen() -> CommandResult<Self> {
         let failed = |error| CommandError::internal(format!("cannot wait for signals: {error}"));
         let open = |kind| signal(kind).map_err(failed);
-        let stop = Stop {
-            terminate: open(SignalKind::terminate())?,
-            interrupt: open(SignalKind::interrupt())?,
-        };
-        Ok(Self {
-            stop,
-            reload: open(SignalKind::hangup())?,
-        })
+        let stop =
+            Stop { terminate: open(SignalKind::terminate())?, interrupt: open(SignalKind::interrupt())? };
+        Ok(Self { stop, reload: open(SignalKind::hangup())? })
     }
 }
 

@@ -17,23 +17,15 @@ pub(super) fn access(file: &raw::File) -> Checked<Access> {
         return Err(conflict(file, &error));
     }
     let mut rates = RateLimits::default();
-    set_count(
-        &mut rates.connections_per_ip_max,
-        file.limits.connections_per_ip_max,
-    );
-    set_count(&mut rates.auth_attempts_max, file.limits.auth_attempts_max);
+    set_count(&mut rates.connections_per_ip_max, file.limits.connections_per_ip_max);
     Ok(Access { policy, rates })
 }
 
 /// Scopes and resources as grants.
 pub(super) fn grants(scopes: &[Text], resources: &BTreeMap<String, Vec<String>>) -> Checked<Grants> {
     let scopes = scopes.iter().map(parse::<Scope>).collect::<Checked<Vec<_>>>()?;
-    let pairs = resources
-        .iter()
-        .flat_map(|(kind, actions)| actions.iter().map(move |action| (kind, action)));
-    Ok(pairs.fold(Grants::from_scopes(scopes), |grants, (kind, action)| {
-        grants.with_resource(kind, action)
-    }))
+    let pairs = resources.iter().flat_map(|(kind, actions)| actions.iter().map(move |action| (kind, action)));
+    Ok(pairs.fold(Grants::from_scopes(scopes), |grants, (kind, action)| grants.with_resource(kind, action)))
 }
 
 fn peer(raw: &raw::Peer) -> Checked<PeerEntry> {
@@ -70,27 +62,17 @@ fn api_key(raw: &raw::ApiKey) -> Checked<ApiKeyEntry> {
 
 /// The place of a conflict: the later of the entries, because entries are read in order.
 fn conflict(file: &raw::File, error: &DirectoryError) -> Problem {
-    let last_peer = |id: &str| {
-        file.peer
-            .iter()
-            .rev()
-            .find(|peer| peer.id.get_ref() == id)
-            .map(|peer| &peer.id)
-    };
+    let last_peer =
+        |id: &str| file.peer.iter().rev().find(|peer| peer.id.get_ref() == id).map(|peer| &peer.id);
     let last_key = |prefix: &str| {
-        file.api_key
-            .iter()
-            .rev()
-            .find(|key| key.prefix.get_ref() == prefix)
-            .map(|key| &key.prefix)
+        file.api_key.iter().rev().find(|key| key.prefix.get_ref() == prefix).map(|key| &key.prefix)
     };
     let place = match error {
         DirectoryError::DuplicatePeer(id) => last_peer(id.as_str()),
-        DirectoryError::ReservedPeer => last_peer("local"),
+        DirectoryError::ReservedPeer(id) => last_peer(id.as_str()),
         DirectoryError::DuplicateFingerprint(fingerprint) => {
             let all = file.peer.iter().flat_map(|peer| &peer.fingerprints).rev();
-            all.into_iter()
-                .find(|text| text.get_ref().parse() == Ok(*fingerprint))
+            all.into_iter().find(|text| text.get_ref().parse() == Ok(*fingerprint))
         }
         DirectoryError::DuplicateToken(name) => last_key(name).or_else(|| last_peer(name)),
         DirectoryError::BadPrefix(prefix) => last_key(prefix),

@@ -32,20 +32,14 @@ fn settings(file: &raw::File, base: &Path) -> Checked<Settings> {
     let data_dir = path(file.host.data_dir.as_ref(), base)?.unwrap_or_else(|| base.join(DATA_DIR));
     let (quic, iroh) = (quic(&file.quic)?, iroh(&file.iroh)?);
     if let (None, None, Some(disabled)) = (quic, &iroh, &file.quic.enabled) {
-        return Err(Problem::new(
-            disabled.span(),
-            "at least one of QUIC and iroh must be enabled",
-        ));
+        return Err(Problem::new(disabled.span(), "at least one of QUIC and iroh must be enabled"));
     }
     let fs_roots = services::fs_roots(&file.fs.root, base)?;
     let http_targets = services::http_targets(&file.http.target, base)?;
     let kv_path = path(file.kv.path.as_ref(), base)?.unwrap_or_else(|| data_dir.join("kv.sqlite"));
     let (mut sessions_max, mut sessions_per_identity_max) = (SESSIONS_MAX, SESSIONS_PER_IDENTITY_MAX);
     set_size(&mut sessions_max, file.limits.sessions_max);
-    set_size(
-        &mut sessions_per_identity_max,
-        file.limits.sessions_per_identity_max,
-    );
+    set_size(&mut sessions_per_identity_max, file.limits.sessions_per_identity_max);
     Ok(Settings {
         drain_timeout: duration_or(file.host.drain_timeout.as_ref(), Duration::from_secs(2))?,
         log: log(file.host.log.as_ref())?,
@@ -77,16 +71,10 @@ fn iroh(raw: &raw::Iroh) -> Checked<Option<IrohSettings>> {
         && !relay.get_ref().starts_with("https://")
         && !relay.get_ref().starts_with("http://")
     {
-        return Err(Problem::new(
-            relay.span(),
-            "expected the URL of a relay, `https://…`",
-        ));
+        return Err(Problem::new(relay.span(), "expected the URL of a relay, `https://…`"));
     }
     let relay = raw.relay.as_ref().map(|relay| relay.get_ref().clone());
-    Ok(raw
-        .enabled
-        .unwrap_or(false)
-        .then_some(IrohSettings { bind, relay }))
+    Ok(raw.enabled.unwrap_or(false).then_some(IrohSettings { bind, relay }))
 }
 
 fn durability(raw: Option<&Text>) -> Checked<Durability> {
@@ -123,10 +111,7 @@ fn limits(raw: &raw::Limits) -> Checked<(Limits, NetLimits)> {
         set_bytes(target, text.as_ref())?;
         if *target > Limits::FRAME_BYTES_LEGAL {
             let span = text.as_ref().map(toml::Spanned::span).unwrap_or_default();
-            return Err(Problem::new(
-                span,
-                "expected at most 64MiB, the largest frame of the protocol",
-            ));
+            return Err(Problem::new(span, "expected at most 64MiB, the largest frame of the protocol"));
         }
     }
     set_size(&mut call.streams_max, raw.streams_max);
@@ -146,9 +131,7 @@ pub(super) fn problem(text: &Text, message: impl Into<String>) -> Problem {
 
 /// Parses a text into a type whose errors say what is expected and never repeat the text.
 pub(super) fn parse<T: FromStr<Err: std::fmt::Display>>(text: &Text) -> Checked<T> {
-    text.get_ref()
-        .parse()
-        .map_err(|error: T::Err| problem(text, error.to_string()))
+    text.get_ref().parse().map_err(|error: T::Err| problem(text, error.to_string()))
 }
 
 /// A path, made relative to the configuration's folder.
@@ -178,9 +161,7 @@ pub(super) fn set_count(target: &mut u32, count: Option<NonZeroU32>) {
 }
 
 pub(super) fn set_size(target: &mut usize, count: Option<NonZeroU32>) {
-    *target = count
-        .and_then(|count| usize::try_from(count.get()).ok())
-        .unwrap_or(*target);
+    *target = count.and_then(|count| usize::try_from(count.get()).ok()).unwrap_or(*target);
 }
 
 fn duration_or(text: Option<&Text>, default: Duration) -> Checked<Duration> {

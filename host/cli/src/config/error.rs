@@ -22,12 +22,7 @@ pub(crate) struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            position: (line, column),
-            key,
-            message,
-        } = self;
+        let Self { file, position: (line, column), key, message } = self;
         write!(f, "{}:{line}:{column}: ", file.display())?;
         if !key.is_empty() {
             write!(f, "`{key}`: ")?;
@@ -47,18 +42,12 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(at: Range<usize>, message: impl Into<String>) -> Self {
-        Self {
-            at,
-            message: message.into(),
-        }
+        Self { at, message: message.into() }
     }
 
     /// A problem of the TOML syntax, whose messages are fixed texts of the parser.
     pub(super) fn syntax(error: &toml::de::Error) -> Self {
-        Self::new(
-            error.span().unwrap_or_default(),
-            format!("not TOML: {}", error.message()),
-        )
+        Self::new(error.span().unwrap_or_default(), format!("not TOML: {}", error.message()))
     }
 
     /// A key or a type that does not fit. The part of the message that shows the value is dropped.
@@ -179,9 +168,7 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 
 /// `one of `a`, `b`` and `` `a` or `b` `` as one list.
 fn tidy(keys: &str) -> String {
-    keys.strip_prefix("one of ")
-        .unwrap_or(keys)
-        .replace("` or `", "`, `")
+    keys.strip_prefix("one of ").unwrap_or(keys).replace("` or `", "`, `")
 }
 
 /// The type names of serde in words.

@@ -20,20 +20,14 @@ pub(super) fn fs_roots(raw: &[raw::FsRoot], base: &Path) -> Checked<Vec<FsRoot>>
     let root = |root: &raw::FsRoot| {
         let name = unique(&mut names, &root.name)?;
         let path = path(Some(&root.path), base)?.unwrap_or_default();
-        Ok(FsRoot {
-            name,
-            path,
-            writable: root.writable,
-        })
+        Ok(FsRoot { name, path, writable: root.writable })
     };
     raw.iter().map(root).collect()
 }
 
 pub(super) fn http_targets(raw: &[raw::HttpTarget], base: &Path) -> Checked<Vec<HttpTarget>> {
     let mut names = BTreeSet::new();
-    raw.iter()
-        .map(|target| http_target(target, &mut names, base))
-        .collect()
+    raw.iter().map(|target| http_target(target, &mut names, base)).collect()
 }
 
 fn http_target(raw: &raw::HttpTarget, names: &mut BTreeSet<String>, base: &Path) -> Checked<HttpTarget> {
@@ -56,27 +50,18 @@ fn http_target(raw: &raw::HttpTarget, names: &mut BTreeSet<String>, base: &Path)
         allow_private: raw.allow_private,
         name,
     };
-    Ok(HttpTarget {
-        target,
-        credential_file: path(raw.credential_file.as_ref(), base)?,
-    })
+    Ok(HttpTarget { target, credential_file: path(raw.credential_file.as_ref(), base)? })
 }
 
 fn method(text: &Text) -> Checked<HttpMethod> {
-    let known = METHODS
-        .iter()
-        .find(|method| method.to_string() == *text.get_ref());
+    let known = METHODS.iter().find(|method| method.to_string() == *text.get_ref());
     let names = || METHODS.map(|method| format!("`{method}`")).join(", ");
-    known
-        .copied()
-        .ok_or_else(|| problem(text, format!("expected one of {}", names())))
+    known.copied().ok_or_else(|| problem(text, format!("expected one of {}", names())))
 }
 
 pub(super) fn profiles(raw: &[raw::Profile]) -> Checked<Vec<Profile>> {
     let mut names = BTreeSet::new();
-    raw.iter()
-        .map(|profile| checked_profile(profile, &mut names))
-        .collect()
+    raw.iter().map(|profile| checked_profile(profile, &mut names)).collect()
 }
 
 fn checked_profile(raw: &raw::Profile, names: &mut BTreeSet<String>) -> Checked<Profile> {
@@ -96,9 +81,7 @@ fn checked_profile(raw: &raw::Profile, names: &mut BTreeSet<String>) -> Checked<
 
 fn language(text: &Text) -> Checked<Language> {
     let known = LANGUAGES.iter().find(|(name, _)| *name == text.get_ref());
-    known
-        .map(|(_, language)| *language)
-        .ok_or_else(|| problem(text, "expected `typescript` or `javascript`"))
+    known.map(|(_, language)| *language).ok_or_else(|| problem(text, "expected `typescript` or `javascript`"))
 }
 
 fn session_limits(raw: &raw::ProfileLimits) -> Checked<SessionLimits> {
@@ -132,12 +115,8 @@ fn session_limits(raw: &raw::ProfileLimits) -> Checked<SessionLimits> {
 
 /// A name that was not given before, by the rules of identity ids.
 fn unique(names: &mut BTreeSet<String>, text: &Text) -> Checked<String> {
-    let name: IdentityId = parse(text).map_err(|_| {
-        problem(
-            text,
-            "expected 1 to 128 printable ASCII characters without spaces",
-        )
-    })?;
+    let name: IdentityId = parse(text)
+        .map_err(|_| problem(text, "expected 1 to 128 printable ASCII characters without spaces"))?;
     if !names.insert(name.to_string()) {
         return Err(problem(text, format!("the name `{name}` is given twice")));
     }
@@ -154,7 +133,5 @@ const METHODS: [HttpMethod; 6] = [
 ];
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 const HTTP_RESPONSE_BYTES_MAX: usize = 1 << 20;
-const LANGUAGES: [(&str, Language); 2] = [
-    ("typescript", Language::TypeScript),
-    ("javascript", Language::JavaScript),
-];
+const LANGUAGES: [(&str, Language); 2] =
+    [("typescript", Language::TypeScript), ("javascript", Language::JavaScript)];

@@ -54,11 +54,8 @@ impl Template<'_> {
     /// The text of the file.
     pub(crate) fn render(&self) -> String {
         let data_dir = setting("data_dir", self.data_dir.map(quote), &quote(DATA_DIR));
-        let listen = setting(
-            "listen",
-            self.listen.map(|addr| quote(&addr.to_string())),
-            &quote("127.0.0.1:7443"),
-        );
+        let listen =
+            setting("listen", self.listen.map(|addr| quote(&addr.to_string())), &quote("127.0.0.1:7443"));
         TEMPLATE
             .replace("@data_dir@", &data_dir)
             .replace("@listen@", &listen)
@@ -71,9 +68,7 @@ impl Template<'_> {
     }
 
     fn peers(&self) -> String {
-        self.peers
-            .iter()
-            .fold(String::new(), |text, peer| text + &peer.block() + "\n")
+        self.peers.iter().fold(String::new(), |text, peer| text + &peer.block() + "\n")
     }
 
     fn fs_roots(&self) -> String {
@@ -110,10 +105,7 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 fn setting(key: &str, value: Option<String>, default: &str) -> String {
-    value.map_or_else(
-        || format!("#{key} = {default}"),
-        |value| format!("{key} = {value}"),
-    )
+    value.map_or_else(|| format!("#{key} = {default}"), |value| format!("{key} = {value}"))
 }
 
 fn scope_lines() -> String {

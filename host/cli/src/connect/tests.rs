@@ -4,20 +4,11 @@ const PIN: [u8; 32] = [7; 32];
 
 fn running(quic: Option<&str>) -> RuntimeInfo {
     let fingerprint = Fingerprint::Ed25519(PIN).to_string();
-    RuntimeInfo {
-        quic: quic.map(|addr| addr.parse().unwrap()),
-        iroh: None,
-        fingerprint,
-        pid: 1,
-    }
+    RuntimeInfo { quic: quic.map(|addr| addr.parse().unwrap()), iroh: None, fingerprint, pid: 1 }
 }
 
 fn here(running: Option<RuntimeInfo>) -> Here {
-    Here {
-        layout: Layout::new(PathBuf::from("data")),
-        relay: None,
-        running,
-    }
+    Here { layout: Layout::new(PathBuf::from("data")), relay: None, running }
 }
 
 async fn failure(args: &ClientArgs, here: Option<&Here>) -> (u8, String) {
@@ -29,16 +20,10 @@ async fn failure(args: &ClientArgs, here: Option<&Here>) -> (u8, String) {
 async fn the_host_that_runs_here_is_found() {
     let here = here(Some(running(Some("0.0.0.0:7443"))));
     let found = route(&ClientArgs::default(), Some(&here)).await.unwrap();
-    let expected = Route::Quic {
-        addr: "127.0.0.1:7443".parse().unwrap(),
-        pin: Fingerprint::Ed25519(PIN),
-    };
+    let expected = Route::Quic { addr: "127.0.0.1:7443".parse().unwrap(), pin: Fingerprint::Ed25519(PIN) };
     assert_eq!(found, expected);
     assert!(found.is_loopback());
-    let pinned = ClientArgs {
-        fingerprint: Some(Fingerprint::Ed25519(PIN)),
-        ..ClientArgs::default()
-    };
+    let pinned = ClientArgs { fingerprint: Some(Fingerprint::Ed25519(PIN)), ..ClientArgs::default() };
     assert_eq!(route(&pinned, Some(&here)).await.unwrap(), expected);
 }
 
@@ -46,39 +31,24 @@ async fn the_host_that_runs_here_is_found() {
 async fn without_a_host_the_error_says_what_to_do() {
     let (code, text) = failure(&ClientArgs::default(), None).await;
     assert_eq!(code, 4);
-    assert!(
-        text.contains("alknet-agent init") && text.contains("--connect"),
-        "{text}"
-    );
+    assert!(text.contains("alknet-agent init") && text.contains("--connect"), "{text}");
     let (code, text) = failure(&ClientArgs::default(), Some(&here(None))).await;
     assert_eq!(code, 4);
-    assert!(
-        text.contains("alknet-agent serve") && !text.contains("init"),
-        "{text}"
-    );
+    assert!(text.contains("alknet-agent serve") && !text.contains("init"), "{text}");
 }
 
 #[tokio::test]
 async fn an_address_alone_is_not_enough() {
-    let connect = |text: &str| ClientArgs {
-        connect: Some(text.to_owned()),
-        ..ClientArgs::default()
-    };
+    let connect = |text: &str| ClientArgs { connect: Some(text.to_owned()), ..ClientArgs::default() };
     let (code, text) = failure(&connect("127.0.0.1:1"), None).await;
     assert_eq!(code, 2);
     assert!(text.contains("--fingerprint"), "{text}");
     for bad in ["127.0.0.1", "host:", ":1", "host:99999", "host:x"] {
         assert_eq!(failure(&connect(bad), None).await.0, 2, "{bad}");
     }
-    let pin = ClientArgs {
-        fingerprint: Some(Fingerprint::Ed25519([8; 32])),
-        ..ClientArgs::default()
-    };
+    let pin = ClientArgs { fingerprint: Some(Fingerprint::Ed25519([8; 32])), ..ClientArgs::default() };
     assert_eq!(failure(&pin, Some(&here(Some(running(None))))).await.0, 2);
-    let iroh = ClientArgs {
-        iroh: Some(PublicKey::from_bytes([8; 32])),
-        ..ClientArgs::default()
-    };
+    let iroh = ClientArgs { iroh: Some(PublicKey::from_bytes([8; 32])), ..ClientArgs::default() };
     assert_eq!(failure(&iroh, None).await.0, 2);
 }
 
@@ -89,28 +59,11 @@ async fn the_operators_key_is_shown_to_its_own_host_only() {
     let secret = Ed25519SecretKey::generate().unwrap();
     let text = hex::encode(*secret.to_bytes());
     crate::project::create_private_file(&layout.operator_key(), text.as_bytes()).unwrap();
-    let here = Here {
-        layout,
-        relay: None,
-        running: Some(running(None)),
-    };
+    let here = Here { layout, relay: None, running: Some(running(None)) };
     let args = ClientArgs::default();
     let own = key(&args, Some(&here), &Fingerprint::Ed25519(PIN)).unwrap();
     assert_eq!(own.map(|key| key.public()), Some(secret.public()));
-    assert!(
-        key(&args, Some(&here), &Fingerprint::Ed25519([8; 32]))
-            .unwrap()
-            .is_none()
-    );
-    let missing = ClientArgs {
-        key: Some(dir.path().join("none")),
-        ..ClientArgs::default()
-    };
-    assert_eq!(
-        key(&missing, None, &Fingerprint::Ed25519(PIN))
-            .unwrap_err()
-            .kind()
-            .code(),
-        3
-    );
+    assert!(key(&args, Some(&here), &Fingerprint::Ed25519([8; 32])).unwrap().is_none());
+    let missing = ClientArgs { key: Some(dir.path().join("none")), ..ClientArgs::default() };
+    assert_eq!(key(&missing, None, &Fingerprint::Ed25519(PIN)).unwrap_err().kind().code(), 3);
 }

@@ -18,19 +18,12 @@ pub(super) async fn beyond_env(agent: &RemoteHost, session: &str) -> Did<()> {
     let mut register = TREE_REPORT.registration(session)?;
     register.insert("name".to_owned(), json!("greedy"));
     register.insert("env".to_owned(), json!(["fs/read", "kv/put"]));
-    let asked = refused(
-        agent.call("session/register", &Value::Object(register)).await,
-        "ENV_DENIED",
-    )?;
+    let asked = refused(agent.call("session/register", &Value::Object(register)).await, "ENV_DENIED")?;
     let says = vec![
         format!("a script calls kv/put         {}", show(&called)),
         format!("a tool asks for kv/put        {}", show(&asked)),
     ];
-    Ok(Told {
-        value: (),
-        says,
-        detail: json!({ "codes": [called.code().as_str(), asked.code().as_str()] }),
-    })
+    Ok(Told { value: (), says, detail: json!({ "codes": [called.code().as_str(), asked.code().as_str()] }) })
 }
 
 /// The agent calls an operation that takes a scope it does not hold.
@@ -43,14 +36,8 @@ pub(super) async fn admin(agent: &RemoteHost) -> Did<()> {
 pub(super) async fn internal(agent: &RemoteHost) -> Did<()> {
     let name = format!("session/{}", TREE_REPORT.name);
     let error = refused(agent.call(&name, &json!({})).await, "NOT_FOUND")?;
-    let schema = refused(
-        agent.call("services/schema", &json!({ "name": name })).await,
-        "NOT_FOUND",
-    )?;
-    ensure(
-        schema.code() == error.code(),
-        "describing it answers the same as calling it",
-    )?;
+    let schema = refused(agent.call("services/schema", &json!({ "name": name })).await, "NOT_FOUND")?;
+    ensure(schema.code() == error.code(), "describing it answers the same as calling it")?;
     Ok(told(&format!("it calls {name}"), &error))
 }
 
@@ -59,9 +46,7 @@ pub(super) async fn foreign_session(stage: &Stage, session: &str) -> Did<()> {
     let intruder = stage.connect(&stage.intruder).await?;
     let request = json!({ "session": session, "operation": TREE_REPORT.name, "input": {} });
     let answer = intruder.call("session/invoke", &request).await;
-    let close = intruder
-        .call("session/close", &json!({ "session": session }))
-        .await;
+    let close = intruder.call("session/close", &json!({ "session": session })).await;
     intruder.close().await;
     let error = refused(answer, "NOT_FOUND")?;
     refused(close, "NOT_FOUND")?;
@@ -74,10 +59,7 @@ pub(super) async fn endless_loop(agent: &RemoteHost, session: &str) -> Did<()> {
     agent.call("session/register", &request).await?;
     let request = json!({ "session": session, "operation": RUNAWAY.name, "input": {} });
     let error = refused(agent.call("session/invoke", &request).await, "LIMIT_EXCEEDED")?;
-    let limit = error
-        .details()
-        .map(|details| text(details, "/limit").to_owned())
-        .unwrap_or_default();
+    let limit = error.details().map(|details| text(details, "/limit").to_owned()).unwrap_or_default();
     ensure(limit == "cpu_ms", "the limit on computing time ended it")?;
     let after = json!({ "session": session, "operation": TREE_REPORT.name, "input": { "files": [] } });
     agent.call("session/invoke", &after).await?;
@@ -87,9 +69,7 @@ pub(super) async fn endless_loop(agent: &RemoteHost, session: &str) -> Did<()> {
 /// The error of an attempt, if it failed as it must.
 fn refused(answer: Result<Value, CallError>, code: &str) -> Result<CallError, CommandError> {
     match answer {
-        Ok(_) => Err(CommandError::operation(format!(
-            "the attempt succeeded; {code} was expected"
-        ))),
+        Ok(_) => Err(CommandError::operation(format!("the attempt succeeded; {code} was expected"))),
         Err(error) if error.code().as_str() == code => Ok(error),
         Err(error) => Err(CommandError::operation(format!(
             "{} came instead of {code}: {}",
@@ -101,11 +81,7 @@ fn refused(answer: Result<Value, CallError>, code: &str) -> Result<CallError, Co
 
 fn told(attempt: &str, error: &CallError) -> Told<()> {
     let says = vec![format!("{attempt:<28}  {}", show(error))];
-    Told {
-        value: (),
-        says,
-        detail: json!({ "code": error.code().as_str(), "message": error.message() }),
-    }
+    Told { value: (), says, detail: json!({ "code": error.code().as_str(), "message": error.message() }) }
 }
 
 fn show(error: &CallError) -> String {

@@ -27,51 +27,28 @@ pub(super) async fn provenance(stage: &Stage, session: &str) -> Did<()> {
     auditor.close().await;
     let (found, refused) = (found?, refused?);
     ensure(text(&found, "/who") == "agent", "the author is named")?;
-    ensure(
-        text(&found, "/source/text") == TREE_REPORT.source,
-        "the source is there, letter by letter",
-    )?;
-    let served = found
-        .pointer("/served/finished")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
+    ensure(text(&found, "/source/text") == TREE_REPORT.source, "the source is there, letter by letter")?;
+    let served = found.pointer("/served/finished").and_then(Value::as_u64).unwrap_or_default();
     ensure(served > 1_000, "every call is counted")?;
-    let refused = refused
-        .get("entries")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
+    let refused = refused.get("entries").and_then(Value::as_array).map_or(0, Vec::len);
     ensure(refused >= 3, "the refused attempts are on record")?;
     let account = account(&found, Style::new(false));
-    let mut says: Vec<String> = account
-        .lines()
-        .take(ACCOUNT_LINES)
-        .filter(|line| !line.contains(" | "))
-        .map(str::to_owned)
-        .collect();
-    says.push(format!(
-        "attempts  {refused} refused calls of the agent are on record too"
-    ));
+    let mut says: Vec<String> =
+        account.lines().take(ACCOUNT_LINES).filter(|line| !line.contains(" | ")).map(str::to_owned).collect();
+    says.push(format!("attempts  {refused} refused calls of the agent are on record too"));
     let detail = json!({
         "who": found.get("who"), "session": found.get("session"), "served": served, "refused": refused,
         "source": found.pointer("/source/digest"), "source_state": found.pointer("/source/state"),
         "made": found.get("made"),
     });
-    Ok(Told {
-        value: (),
-        says,
-        detail,
-    })
+    Ok(Told { value: (), says, detail })
 }
 
 /// Stops the host in order.
 pub(super) async fn stop(stage: Stage) -> Did<Remains> {
     let remains = stage.stop().await?;
     let says = vec!["running calls ended, sessions closed, the log signed to its end".to_owned()];
-    Ok(Told {
-        value: remains,
-        says,
-        detail: json!({}),
-    })
+    Ok(Told { value: remains, says, detail: json!({}) })
 }
 
 /// Computes everything again, without the host.
@@ -82,11 +59,7 @@ pub(super) async fn verify(remains: &Remains) -> Did<()> {
         "{} records, every one in the tree of hashes that the host's key signed",
         verified.records()
     )];
-    Ok(Told {
-        value: (),
-        says,
-        detail: verified.to_json(),
-    })
+    Ok(Told { value: (), says, detail: verified.to_json() })
 }
 
 /// Changes one byte of the record, which must show.
@@ -96,19 +69,13 @@ pub(super) async fn tamper(remains: &Remains) -> Did<()> {
         .map_err(|error| CommandError::internal(format!("cannot change the record: {error}")))?;
     let shown = file.strip_prefix(&dir).unwrap_or(&file).display().to_string();
     match verify_dir(dir, remains.key, None).await {
-        Ok(_) => Err(CommandError::operation(format!(
-            "a changed byte of {shown} went unnoticed"
-        ))),
+        Ok(_) => Err(CommandError::operation(format!("a changed byte of {shown} went unnoticed"))),
         Err(error) if error.kind() == CommandErrorKind::Verification => {
             let says = vec![format!(
                 "one byte of {shown} changed: exit code {}, as it must be",
                 error.kind().code()
             )];
-            Ok(Told {
-                value: (),
-                says,
-                detail: json!({ "file": shown, "message": error.to_string() }),
-            })
+            Ok(Told { value: (), says, detail: json!({ "file": shown, "message": error.to_string() }) })
         }
         Err(error) => Err(error),
     }

@@ -56,14 +56,7 @@ impl Stage {
         let config = Config::parse(&folder.path().join("alknet-agent.toml"), text)
             .map_err(|error| CommandError::internal(format!("the demo's configuration: {error}")))?;
         let host = Box::pin(Host::start(&config, key, Lifetime::Ephemeral)).await?;
-        let stage = Self {
-            host,
-            layout: Layout::new(data_dir),
-            folder,
-            agent,
-            intruder,
-            auditor,
-        };
+        let stage = Self { host, layout: Layout::new(data_dir), folder, agent, intruder, auditor };
         let (addr, fingerprint) = (stage.host.quic_addr(), stage.host.fingerprint());
         let says = vec![format!(
             "QUIC on {}, key {}…; agents are known by their keys",
@@ -71,19 +64,12 @@ impl Stage {
             shortened(&fingerprint)
         )];
         let detail = json!({ "quic": addr, "fingerprint": fingerprint.to_string() });
-        Ok(Told {
-            value: stage,
-            says,
-            detail,
-        })
+        Ok(Told { value: stage, says, detail })
     }
 
     /// A connection of somebody, over QUIC.
     pub(super) async fn connect(&self, key: &Ed25519SecretKey) -> CommandResult<RemoteHost> {
-        let addr = self
-            .host
-            .quic_addr()
-            .ok_or_else(|| CommandError::internal("the host does not listen"))?;
+        let addr = self.host.quic_addr().ok_or_else(|| CommandError::internal("the host does not listen"))?;
         RemoteHost::connect_quic(addr, self.host.fingerprint(), key.clone()).await
     }
 
@@ -91,11 +77,7 @@ impl Stage {
     pub(super) async fn stop(self) -> CommandResult<Remains> {
         let key = self.host.public_key();
         let stopped = self.host.shutdown().await;
-        let remains = Remains {
-            layout: self.layout,
-            key,
-            folder: self.folder,
-        };
+        let remains = Remains { layout: self.layout, key, folder: self.folder };
         stopped?;
         Ok(remains)
     }
@@ -150,8 +132,7 @@ fn configuration(dir: &Path, data_dir: &Path, keys: [&Ed25519SecretKey; 3]) -> C
 }
 
 fn as_text(path: &Path) -> CommandResult<&str> {
-    path.to_str()
-        .ok_or_else(|| CommandError::usage(format!("the path {} is not UTF-8 text", path.display())))
+    path.to_str().ok_or_else(|| CommandError::usage(format!("the path {} is not UTF-8 text", path.display())))
 }
 
 fn generate() -> CommandResult<Ed25519SecretKey> {
@@ -160,11 +141,7 @@ fn generate() -> CommandResult<Ed25519SecretKey> {
 }
 
 fn shortened(fingerprint: &Fingerprint) -> String {
-    fingerprint
-        .to_string()
-        .chars()
-        .take("ed25519:".len() + 12)
-        .collect()
+    fingerprint.to_string().chars().take("ed25519:".len() + 12).collect()
 }
 
 #[cfg(test)]
@@ -175,20 +152,10 @@ mod tests {
     fn the_configuration_is_valid() {
         let keys = [generate().unwrap(), generate().unwrap(), generate().unwrap()];
         let dir = tempfile::tempdir().unwrap();
-        let text = configuration(
-            dir.path(),
-            &dir.path().join("data"),
-            [&keys[0], &keys[1], &keys[2]],
-        )
-        .unwrap();
+        let text =
+            configuration(dir.path(), &dir.path().join("data"), [&keys[0], &keys[1], &keys[2]]).unwrap();
         let config = Config::parse(&dir.path().join("alknet-agent.toml"), text).unwrap();
-        assert!(
-            config
-                .settings
-                .profiles
-                .iter()
-                .any(|profile| profile.name == "demo")
-        );
+        assert!(config.settings.profiles.iter().any(|profile| profile.name == "demo"));
         assert_eq!(config.settings.data_dir, dir.path().join("data"));
     }
 }

@@ -38,12 +38,8 @@ impl ToolSource {
     pub(super) fn registration(&self, session: &str) -> CommandResult<Map<String, Value>> {
         let mut request: Map<String, Value> = serde_json::from_str(self.about)
             .map_err(|error| CommandError::internal(format!("{}.schema.json: {error}", self.name)))?;
-        let members = [
-            ("session", session),
-            ("name", self.name),
-            ("language", self.language),
-            ("source", self.source),
-        ];
+        let members =
+            [("session", session), ("name", self.name), ("language", self.language), ("source", self.source)];
         request.extend(members.map(|(key, value)| (key.to_owned(), Value::from(value))));
         Ok(request)
     }
@@ -57,15 +53,9 @@ mod tests {
     fn every_tool_can_be_registered() {
         for tool in [TREE_REPORT, FILE_KINDS, RUNAWAY] {
             let request = tool.registration("s").unwrap();
-            for member in [
-                "session",
-                "name",
-                "language",
-                "source",
-                "description",
-                "input_schema",
-                "output_schema",
-            ] {
+            for member in
+                ["session", "name", "language", "source", "description", "input_schema", "output_schema"]
+            {
                 assert!(request.contains_key(member), "{}: {member}", tool.name);
             }
         }

@@ -17,19 +17,13 @@ const SHOWN_CHARS_MAX: usize = 160;
 /// The complaints as compilers print them: `file:line:col: message`, the line, and a caret below the column.
 pub(crate) fn render_diagnostics(file: &str, source: &str, diagnostics: &[Diagnostic]) -> String {
     let lines: Vec<&str> = source.lines().collect();
-    let rendered: Vec<String> = diagnostics
-        .iter()
-        .map(|diagnostic| render(file, &lines, diagnostic))
-        .collect();
+    let rendered: Vec<String> =
+        diagnostics.iter().map(|diagnostic| render(file, &lines, diagnostic)).collect();
     rendered.join("\n")
 }
 
 fn render(file: &str, lines: &[&str], diagnostic: &Diagnostic) -> String {
-    let Diagnostic {
-        message,
-        line,
-        column,
-    } = diagnostic;
+    let Diagnostic { message, line, column } = diagnostic;
     let headline = format!("{file}:{line}:{column}: error: {message}");
     let Some(text) = line.checked_sub(1).and_then(|index| lines.get(index)) else {
         return headline;
@@ -38,11 +32,7 @@ fn render(file: &str, lines: &[&str], diagnostic: &Diagnostic) -> String {
     let number = line.to_string();
     let gutter = " ".repeat(number.len());
     // Tabs keep their width below the line they stand in.
-    let padding: String = shown
-        .chars()
-        .take(caret)
-        .map(|c| if c == '\t' { '\t' } else { ' ' })
-        .collect();
+    let padding: String = shown.chars().take(caret).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     format!("{headline}\n {gutter} |\n {number} | {shown}\n {gutter} | {padding}^")
 }
 
@@ -54,10 +44,7 @@ fn window(text: &str, column: usize) -> (String, usize) {
         return (text.to_owned(), column);
     }
     let start = column.saturating_sub(SHOWN_CHARS_MAX / 2);
-    (
-        text.chars().skip(start).take(SHOWN_CHARS_MAX).collect(),
-        column - start,
-    )
+    (text.chars().skip(start).take(SHOWN_CHARS_MAX).collect(), column - start)
 }
 
 #[cfg(test)]
@@ -65,11 +52,7 @@ mod tests {
     use super::*;
 
     fn at(line: usize, column: usize) -> Diagnostic {
-        Diagnostic {
-            message: "expected `;`".to_owned(),
-            line,
-            column,
-        }
+        Diagnostic { message: "expected `;`".to_owned(), line, column }
     }
 
     #[test]
@@ -85,14 +68,8 @@ tool.ts:2:12: error: expected `;`
 
     #[test]
     fn a_place_outside_the_source_is_named_without_a_snippet() {
-        assert_eq!(
-            render_diagnostics("a.js", "x", &[at(9, 1)]),
-            "a.js:9:1: error: expected `;`"
-        );
-        assert_eq!(
-            render_diagnostics("a.js", "x", &[at(0, 0)]),
-            "a.js:0:0: error: expected `;`"
-        );
+        assert_eq!(render_diagnostics("a.js", "x", &[at(9, 1)]), "a.js:9:1: error: expected `;`");
+        assert_eq!(render_diagnostics("a.js", "x", &[at(0, 0)]), "a.js:0:0: error: expected `;`");
         let beyond = render_diagnostics("a.js", "x", &[at(1, 50)]);
         assert!(beyond.ends_with(" 1 | x\n   |  ^"), "{beyond}");
     }
@@ -104,10 +81,7 @@ tool.ts:2:12: error: expected `;`
         let mut lines = rendered.lines().skip(2);
         let shown = lines.next().unwrap();
         let caret = lines.next().unwrap();
-        assert_eq!(
-            shown.chars().position(|c| c == '!'),
-            caret.chars().position(|c| c == '^')
-        );
+        assert_eq!(shown.chars().position(|c| c == '!'), caret.chars().position(|c| c == '^'));
         assert!(shown.chars().count() < 200);
     }
 }

@@ -44,11 +44,7 @@ impl Style {
     }
 
     fn paint(self, colour: &str, text: &str) -> String {
-        if self.colour {
-            format!("{colour}{text}{RESET}")
-        } else {
-            text.to_owned()
-        }
+        if self.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
     }
 }
 

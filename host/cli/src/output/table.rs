@@ -19,29 +19,20 @@ pub(crate) struct Table {
 impl Table {
     /// An empty table with these columns.
     pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
-        let columns = columns
-            .iter()
-            .map(|(name, align)| ((*name).to_owned(), *align))
-            .collect();
-        Self {
-            columns,
-            rows: Vec::new(),
-        }
+        let columns = columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect();
+        Self { columns, rows: Vec::new() }
     }
 
     /// Adds a row. Cells beyond the columns are dropped, missing ones are empty.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let one_line = |cell: String| cell.replace(['\n', '\r', '\t'], " ");
-        self.rows
-            .push(cells.into_iter().map(one_line).take(self.columns.len()).collect());
+        self.rows.push(cells.into_iter().map(one_line).take(self.columns.len()).collect());
     }
 
     /// The table with every line indented, without a line end at the end.
     pub(crate) fn render(&self, indent: &str) -> String {
         let header: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
-        let widths: Vec<usize> = (0..self.columns.len())
-            .map(|column| self.width(column, &header))
-            .collect();
+        let widths: Vec<usize> = (0..self.columns.len()).map(|column| self.width(column, &header)).collect();
         let lines = std::iter::once(&header).chain(&self.rows);
         let lines: Vec<String> = lines.map(|row| self.line(indent, row, &widths)).collect();
         lines.join("\n")
@@ -49,26 +40,17 @@ impl Table {
 
     fn width(&self, column: usize, header: &[String]) -> usize {
         let cells = std::iter::once(header).chain(self.rows.iter().map(Vec::as_slice));
-        cells
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
+        cells.filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
     }
 
     fn line(&self, indent: &str, row: &[String], widths: &[usize]) -> String {
-        let cells = self
-            .columns
-            .iter()
-            .zip(widths)
-            .enumerate()
-            .map(|(index, ((_, align), width))| {
-                let cell = row.get(index).map(String::as_str).unwrap_or_default();
-                match align {
-                    Align::Left => format!("{cell:<width$}"),
-                    Align::Right => format!("{cell:>width$}"),
-                }
-            });
+        let cells = self.columns.iter().zip(widths).enumerate().map(|(index, ((_, align), width))| {
+            let cell = row.get(index).map(String::as_str).unwrap_or_default();
+            match align {
+                Align::Left => format!("{cell:<width$}"),
+                Align::Right => format!("{cell:>width$}"),
+            }
+        });
         let line = cells.collect::<Vec<_>>().join("  ");
         format!("{indent}{}", line.trim_end())
     }
@@ -80,18 +62,10 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_lines_not_padded() {
-        let mut table = Table::new(&[
-            ("operation", Align::Left),
-            ("micros", Align::Right),
-            ("outcome", Align::Left),
-        ]);
+        let mut table =
+            Table::new(&[("operation", Align::Left), ("micros", Align::Right), ("outcome", Align::Left)]);
         table.row(["fs/list".to_owned(), "12".to_owned(), "ok".to_owned()]);
-        table.row([
-            "fs/read".to_owned(),
-            "1042".to_owned(),
-            "NOT_FOUND\n".to_owned(),
-            "dropped".to_owned(),
-        ]);
+        table.row(["fs/read".to_owned(), "1042".to_owned(), "NOT_FOUND\n".to_owned(), "dropped".to_owned()]);
         table.row(["x".to_owned()]);
         let expected = "  operation  micros  outcome
   fs/list        12  ok

@@ -51,9 +51,7 @@ pub(crate) fn read_key(file: &Path) -> Result<Ed25519SecretKey, KeyFileError> {
     let text = read_secret(file)?;
     let mut seed = Zeroizing::new([0; 32]);
     let decoded = hex::decode_to_slice(text.trim_end(), &mut *seed);
-    decoded.map_err(|_| KeyFileError::Malformed {
-        file: file.to_owned(),
-    })?;
+    decoded.map_err(|_| KeyFileError::Malformed { file: file.to_owned() })?;
     Ok(Ed25519SecretKey::from_bytes(&seed))
 }
 
@@ -69,30 +67,17 @@ pub(crate) fn create_key(file: &Path, key: &Ed25519SecretKey) -> io::Result<()> 
 /// # Errors
 /// [`KeyFileError`].
 pub(crate) fn read_secret(file: &Path) -> Result<Zeroizing<String>, KeyFileError> {
-    let failed = |source| KeyFileError::Read {
-        file: file.to_owned(),
-        source,
-    };
+    let failed = |source| KeyFileError::Read { file: file.to_owned(), source };
     // A FIFO must not block the open; anything but a regular file is refused below.
-    let mut open = OpenOptions::new()
-        .read(true)
-        .custom_flags(O_NONBLOCK)
-        .open(file)
-        .map_err(failed)?;
+    let mut open = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(file).map_err(failed)?;
     let metadata = open.metadata().map_err(failed)?;
     if !metadata.is_file() || metadata.len() == 0 || metadata.len() > SECRET_BYTES_MAX {
-        return Err(KeyFileError::Unfit {
-            file: file.to_owned(),
-        });
+        return Err(KeyFileError::Unfit { file: file.to_owned() });
     }
     private(file, metadata.mode(), "600")?;
-    let mut text = Zeroizing::new(String::with_capacity(
-        usize::try_from(SECRET_BYTES_MAX).unwrap_or_default(),
-    ));
-    (&mut open)
-        .take(SECRET_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
+    let mut text =
+        Zeroizing::new(String::with_capacity(usize::try_from(SECRET_BYTES_MAX).unwrap_or_default()));
+    (&mut open).take(SECRET_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
     Ok(text)
 }
 
@@ -101,10 +86,7 @@ pub(crate) fn read_secret(file: &Path) -> Result<Zeroizing<String>, KeyFileError
 /// # Errors
 /// [`KeyFileError`].
 pub(crate) fn check_private_dir(dir: &Path) -> Result<(), KeyFileError> {
-    let failed = |source| KeyFileError::Read {
-        file: dir.to_owned(),
-        source,
-    };
+    let failed = |source| KeyFileError::Read { file: dir.to_owned(), source };
     let metadata = std::fs::metadata(dir).map_err(failed)?;
     if !metadata.is_dir() {
         return Err(failed(io::ErrorKind::NotADirectory.into()));
@@ -119,11 +101,7 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
 
 /// Makes a file for its owner alone, on the disk when this returns; it must not exist.
 pub(crate) fn create_private_file(file: &Path, content: &[u8]) -> io::Result<()> {
-    let mut open: File = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)?;
+    let mut open: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     open.write_all(content)?;
     open.sync_all()
 }
@@ -132,11 +110,7 @@ fn private(file: &Path, mode: u32, fix: &'static str) -> Result<(), KeyFileError
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(KeyFileError::Exposed {
-        file: file.to_owned(),
-        mode: mode & 0o7777,
-        fix,
-    })
+    Err(KeyFileError::Exposed { file: file.to_owned(), mode: mode & 0o7777, fix })
 }
 
 const SECRET_BYTES_MAX: u64 = 4096;

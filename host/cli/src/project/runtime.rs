@@ -75,10 +75,6 @@ impl RuntimeFile {
 
     /// Removes the file, if it is still this process's.
     pub(crate) fn remove(&self, pid: u32) -> io::Result<()> {
-        if self.read().is_some_and(|info| info.pid == pid) {
-            fs::remove_file(&self.0)
-        } else {
-            Ok(())
-        }
+        if self.read().is_some_and(|info| info.pid == pid) { fs::remove_file(&self.0) } else { Ok(()) }
     }
 }

@@ -48,28 +48,15 @@ fn key_and_token_give_the_same_peer() {
 
 #[test]
 fn disabled_peer_is_nobody() {
-    let known = directory(
-        vec![PeerEntry {
-            enabled: false,
-            ..peer("a", 1, Some("t"))
-        }],
-        vec![],
-    )
-    .unwrap();
+    let known = directory(vec![PeerEntry { enabled: false, ..peer("a", 1, Some("t")) }], vec![]).unwrap();
     assert_eq!(known.fingerprint(&Fingerprint::Ed25519([1; 32])), None);
     assert_eq!(known.token(&AuthToken::new("t"), 0), None);
 }
 
 #[test]
 fn tokens_resolve_only_whole_and_in_time() {
-    let known = directory(
-        vec![],
-        vec![
-            api_key("alk_1234first", Some(100)),
-            api_key("alk_1234second", None),
-        ],
-    )
-    .unwrap();
+    let known = directory(vec![], vec![api_key("alk_1234first", Some(100)), api_key("alk_1234second", None)])
+        .unwrap();
     let table: &[(&[u8], u64, bool)] = &[
         (b"alk_1234first", 99, true),
         (b"alk_1234first", 100, false),
@@ -86,50 +73,40 @@ fn tokens_resolve_only_whole_and_in_time() {
         let found = known.token(&AuthToken::new(*token), *now);
         assert_eq!(found.is_some(), *expected, "{:?}", String::from_utf8_lossy(token));
         if let Some(identity) = found {
-            assert!(
-                !identity.grants().has_resource(None, None),
-                "API keys carry no resources"
-            );
+            assert!(!identity.grants().has_resource(None, None), "API keys carry no resources");
         }
     }
 }
 
 #[test]
+fn keys_that_share_a_prefix_are_different_identities() {
+    let keys = || vec![api_key("alk_1234first", None), api_key("alk_1234second", None)];
+    let known = directory(vec![], keys()).unwrap();
+    let found = |token: &str| known.token(&AuthToken::new(token), 0).unwrap().id().clone();
+    assert_ne!(found("alk_1234first"), found("alk_1234second"));
+    let alone = directory(vec![], vec![api_key("alk_1234first", None)]).unwrap();
+    assert_eq!(alone.token(&AuthToken::new("alk_1234first"), 0).unwrap().id().as_str(), "alk_1234");
+}
+
+#[test]
 fn conflicts_are_refused() {
     let reserved = directory(vec![peer("local", 1, None)], vec![]);
-    assert_eq!(reserved.unwrap_err(), DirectoryError::ReservedPeer);
+    assert_eq!(reserved.unwrap_err(), DirectoryError::ReservedPeer(id("local")));
+    for name in ["alk_1234", "session:abc", "sessions"] {
+        let taken = directory(vec![peer(name, 1, None)], vec![]);
+        assert_eq!(taken.unwrap_err(), DirectoryError::ReservedPeer(id(name)));
+    }
     let twice = directory(vec![peer("a", 1, None), peer("a", 2, None)], vec![]);
     assert_eq!(twice.unwrap_err(), DirectoryError::DuplicatePeer(id("a")));
     let shared = directory(vec![peer("a", 1, None), peer("b", 1, None)], vec![]);
-    assert_eq!(
-        shared.unwrap_err(),
-        DirectoryError::DuplicateFingerprint(Fingerprint::Ed25519([1; 32]))
-    );
-    let disabled = PeerEntry {
-        enabled: false,
-        ..peer("a", 1, None)
-    };
+    assert_eq!(shared.unwrap_err(), DirectoryError::DuplicateFingerprint(Fingerprint::Ed25519([1; 32])));
+    let disabled = PeerEntry { enabled: false, ..peer("a", 1, None) };
     let shared = directory(vec![disabled, peer("b", 1, None)], vec![]);
-    assert_eq!(
-        shared.unwrap_err(),
-        DirectoryError::DuplicateFingerprint(Fingerprint::Ed25519([1; 32]))
-    );
-    let token = directory(
-        vec![peer("a", 1, Some("alk_1234x"))],
-        vec![api_key("alk_1234x", None)],
-    );
-    assert_eq!(
-        token.unwrap_err(),
-        DirectoryError::DuplicateToken("alk_1234".to_owned())
-    );
-    let prefix = ApiKeyEntry {
-        prefix: "alk_".to_owned(),
-        ..api_key("alk_1234x", None)
-    };
-    assert_eq!(
-        directory(vec![], vec![prefix]).unwrap_err(),
-        DirectoryError::BadPrefix("alk_".to_owned())
-    );
+    assert_eq!(shared.unwrap_err(), DirectoryError::DuplicateFingerprint(Fingerprint::Ed25519([1; 32])));
+    let token = directory(vec![peer("a", 1, Some("alk_1234x"))], vec![api_key("alk_1234x", None)]);
+    assert_eq!(token.unwrap_err(), DirectoryError::DuplicateToken("alk_1234".to_owned()));
+    let prefix = ApiKeyEntry { prefix: "alk_".to_owned(), ..api_key("alk_1234x", None) };
+    assert_eq!(directory(vec![], vec![prefix]).unwrap_err(), DirectoryError::BadPrefix("alk_".to_owned()));
 }
 
 #[test]
@@ -139,10 +116,7 @@ fn replacing_revokes_at_once() {
     let first = directory(vec![], vec![api_key(&key.token, Some(10))]).unwrap();
     let provider = ConfigIdentityProvider::new(first, Arc::<ManualClock>::clone(&clock));
     let token = AuthToken::new(key.token.as_bytes());
-    assert_eq!(
-        provider.resolve_from_token(&token).unwrap().id().as_str(),
-        key.prefix
-    );
+    assert_eq!(provider.resolve_from_token(&token).unwrap().id().as_str(), key.prefix);
     clock.advance(Duration::from_secs(10));
     assert_eq!(provider.resolve_from_token(&token), None, "expired");
     provider.replace(directory(vec![], vec![api_key(&key.token, None)]).unwrap());

@@ -23,15 +23,8 @@ async fn a_call_in_flight_is_answered() {
     let (read, ()) = tokio::join!(recv.read_to_string(&mut rest), served.endpoint.shutdown());
     read.unwrap();
     assert_eq!(rest, "done");
-    assert!(
-        start.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        start.elapsed()
-    );
-    assert!(matches!(
-        connection.accept_bi().await,
-        Err(StreamError::ConnectionClosed)
-    ));
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+    assert!(matches!(connection.accept_bi().await, Err(StreamError::ConnectionClosed)));
 }
 
 #[tokio::test]
@@ -45,32 +38,17 @@ async fn an_idle_endpoint_shuts_down_early_and_more_than_once() {
     served.endpoint.shutdown().await;
     served.endpoint.shutdown_now();
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
-    assert!(matches!(
-        connection.accept_bi().await,
-        Err(StreamError::ConnectionClosed)
-    ));
-    let error = served
-        .dial(&Dialer::with_limits(None, impatient()), COMMANDS)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, DialError::Timeout { .. } | DialError::Refused { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(connection.accept_bi().await, Err(StreamError::ConnectionClosed)));
+    let error = served.dial(&Dialer::with_limits(None, impatient()), COMMANDS).await.unwrap_err();
+    assert!(matches!(error, DialError::Timeout { .. } | DialError::Refused { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_stuck_handler_is_cut_when_time_is_up() {
     let drain_timeout = Duration::from_millis(300);
     let served = serve_with(|config| config.drain_timeout = drain_timeout).await;
-    let impostor = Impostor {
-        shows: key(ALICE).public(),
-        signs_with: key(ALICE),
-        raw: true,
-    };
-    let connection = hostile::dial(impostor, served.endpoint.quic_addr().unwrap(), COMMANDS)
-        .await
-        .unwrap();
+    let impostor = Impostor { shows: key(ALICE).public(), signs_with: key(ALICE), raw: true };
+    let connection = hostile::dial(impostor, served.endpoint.quic_addr().unwrap(), COMMANDS).await.unwrap();
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
     send.write_all(b"stuck").await.unwrap();
     send.finish().unwrap();
@@ -80,9 +58,7 @@ async fn a_stuck_handler_is_cut_when_time_is_up() {
     let took = start.elapsed();
     assert!((drain_timeout..drain_timeout + SOON).contains(&took), "{took:?}");
     let ended = connection.closed().await;
-    let quinn::ConnectionError::ApplicationClosed(close) = &ended else {
-        panic!("{ended:?}")
-    };
+    let quinn::ConnectionError::ApplicationClosed(close) = &ended else { panic!("{ended:?}") };
     assert_eq!(close.error_code, CloseCode::Shutdown.code().into());
     assert_eq!(&close.reason[..], b"shutdown");
 }
@@ -111,20 +87,13 @@ async fn dropping_the_endpoint_cuts_its_connections() {
     let (_send, mut recv) = begin(&connection, "stuck").await;
     read_exactly(&mut recv, "stuck ").await;
     drop(served);
-    assert!(matches!(
-        connection.accept_bi().await,
-        Err(StreamError::ConnectionClosed)
-    ));
+    assert!(matches!(connection.accept_bi().await, Err(StreamError::ConnectionClosed)));
 }
 
 #[tokio::test]
 async fn half_open_handshakes_do_not_delay_a_shutdown() {
     let served = serve().await;
-    let mallory = Impostor {
-        shows: key(MALLORY).public(),
-        signs_with: key(MALLORY),
-        raw: true,
-    };
+    let mallory = Impostor { shows: key(MALLORY).public(), signs_with: key(MALLORY), raw: true };
     let _attacker = hostile::half_open(&mallory, served.endpoint.quic_addr().unwrap(), 20).await;
     let connection = served.dial(&Dialer::new(None), COMMANDS).await.unwrap();
     assert_eq!(call(&connection, "hello").await.unwrap(), "hello");

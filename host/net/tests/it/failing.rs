@@ -21,20 +21,14 @@ async fn each_failure_closes_its_connection_with_its_code_and_no_other() {
         ("panic", CloseCode::HandlerFailed),
     ];
     for (command, code) in failures {
-        let alice = Impostor {
-            shows: key(ALICE).public(),
-            signs_with: key(ALICE),
-            raw: true,
-        };
+        let alice = Impostor { shows: key(ALICE).public(), signs_with: key(ALICE), raw: true };
         let addr = served.endpoint.quic_addr().unwrap();
         let connection = hostile::dial(alice, addr, COMMANDS).await.unwrap();
         let (mut send, _recv) = connection.open_bi().await.unwrap();
         send.write_all(command.as_bytes()).await.unwrap();
         send.finish().unwrap();
         let ended = connection.closed().await;
-        let quinn::ConnectionError::ApplicationClosed(close) = &ended else {
-            panic!("{ended:?}")
-        };
+        let quinn::ConnectionError::ApplicationClosed(close) = &ended else { panic!("{ended:?}") };
         assert_eq!(close.error_code, code.code().into(), "{command}");
         assert_eq!(&close.reason[..], code.reason().as_bytes(), "{command}");
     }

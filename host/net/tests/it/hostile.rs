@@ -172,10 +172,7 @@ pub(crate) async fn dial(
     alpn: &[u8],
 ) -> Result<quinn::Connection, quinn::ConnectionError> {
     let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-    endpoint
-        .connect_with(client_config(impostor, alpn), addr, "any.invalid")
-        .unwrap()
-        .await
+    endpoint.connect_with(client_config(impostor, alpn), addr, "any.invalid").unwrap().await
 }
 
 fn client_config(impostor: Impostor, alpn: &[u8]) -> quinn::ClientConfig {
@@ -209,9 +206,7 @@ pub(crate) async fn half_open(impostor: &Impostor, target: SocketAddr, count: us
     let client = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
     let dial = || {
         let config = client_config(impostor.clone(), crate::support::COMMANDS);
-        client
-            .connect_with(config, decoy.local_addr().unwrap(), "any.invalid")
-            .unwrap()
+        client.connect_with(config, decoy.local_addr().unwrap(), "any.invalid").unwrap()
     };
     let attacker = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let (mut started, mut dials) = (HashSet::new(), Vec::new());

@@ -7,11 +7,7 @@ use crate::hostile::{self, Impostor};
 use crate::support::*;
 
 fn as_alice(signs_with: u8, raw: bool) -> Impostor {
-    Impostor {
-        shows: key(ALICE).public(),
-        signs_with: key(signs_with),
-        raw,
-    }
+    Impostor { shows: key(ALICE).public(), signs_with: key(signs_with), raw }
 }
 
 /// How a hostile client's connection ends; the code is the QUIC transport error code.
@@ -45,9 +41,7 @@ async fn whoami(connection: &quinn::Connection) -> Option<String> {
 async fn a_client_with_the_key_it_shows_is_welcome() {
     let served = serve().await;
     let addr = served.endpoint.quic_addr().unwrap();
-    let connection = hostile::dial(as_alice(ALICE, true), addr, COMMANDS)
-        .await
-        .unwrap();
+    let connection = hostile::dial(as_alice(ALICE, true), addr, COMMANDS).await.unwrap();
     assert!(whoami(&connection).await.unwrap().starts_with("alice, "));
 }
 
@@ -63,10 +57,7 @@ async fn a_key_that_is_labelled_as_a_certificate_is_refused() {
     const UNSUPPORTED_CERTIFICATE: u64 = 0x100 + 43;
     for signs_with in [MALLORY, ALICE] {
         let code = refusal(as_alice(signs_with, false)).await;
-        assert!(
-            [HANDSHAKE_FAILURE, UNSUPPORTED_CERTIFICATE].contains(&code),
-            "{code:#x}"
-        );
+        assert!([HANDSHAKE_FAILURE, UNSUPPORTED_CERTIFICATE].contains(&code), "{code:#x}");
     }
 }
 
@@ -74,30 +65,19 @@ async fn a_key_that_is_labelled_as_a_certificate_is_refused() {
 async fn a_server_with_another_key_than_the_pinned_one_is_refused() {
     let served = serve().await;
     let addr = served.endpoint.quic_addr().unwrap();
-    let error = Dialer::new(Some(key(ALICE)))
-        .dial_quic(addr, &fingerprint(MALLORY), COMMANDS)
-        .await
-        .unwrap_err();
+    let error =
+        Dialer::new(Some(key(ALICE))).dial_quic(addr, &fingerprint(MALLORY), COMMANDS).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains(&fingerprint(MALLORY).to_string()), "{text}");
     assert!(text.contains(&fingerprint(SERVER).to_string()), "{text}");
-    let DialError::WrongServerKey { expected, shown } = error else {
-        panic!("{error:?}")
-    };
-    assert_eq!(
-        (expected, shown),
-        (fingerprint(MALLORY), Some(fingerprint(SERVER)))
-    );
+    let DialError::WrongServerKey { expected, shown } = error else { panic!("{error:?}") };
+    assert_eq!((expected, shown), (fingerprint(MALLORY), Some(fingerprint(SERVER))));
 }
 
 #[tokio::test]
 async fn a_server_that_does_not_hold_the_pinned_key_is_refused() {
     dial_impostor(as_alice(ALICE, true)).await.unwrap();
-    for impostor in [
-        as_alice(MALLORY, true),
-        as_alice(MALLORY, false),
-        as_alice(ALICE, false),
-    ] {
+    for impostor in [as_alice(MALLORY, true), as_alice(MALLORY, false), as_alice(ALICE, false)] {
         let error = dial_impostor(impostor).await.unwrap_err();
         assert!(matches!(error, DialError::Transport(_)), "{error:?}");
     }
@@ -117,10 +97,7 @@ async fn a_certificate_cannot_be_pinned() {
     let served = serve().await;
     let pin = Fingerprint::Sha256([0; 32]);
     let addr = served.endpoint.quic_addr().unwrap();
-    let error = Dialer::new(None)
-        .dial_quic(addr, &pin, COMMANDS)
-        .await
-        .unwrap_err();
+    let error = Dialer::new(None).dial_quic(addr, &pin, COMMANDS).await.unwrap_err();
     assert!(matches!(error, DialError::UnsupportedPin(_)), "{error:?}");
 }
 
@@ -129,9 +106,6 @@ async fn silence_is_a_timeout() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let dialer = Dialer::with_limits(None, impatient());
     let addr = silent.local_addr().unwrap();
-    let error = dialer
-        .dial_quic(addr, &fingerprint(SERVER), COMMANDS)
-        .await
-        .unwrap_err();
+    let error = dialer.dial_quic(addr, &fingerprint(SERVER), COMMANDS).await.unwrap_err();
     assert!(matches!(error, DialError::Timeout { .. }), "{error:?}");
 }

@@ -10,21 +10,14 @@ use crate::hostile::{self, Impostor};
 use crate::support::*;
 
 fn mallory() -> Impostor {
-    Impostor {
-        shows: key(MALLORY).public(),
-        signs_with: key(MALLORY),
-        raw: true,
-    }
+    Impostor { shows: key(MALLORY).public(), signs_with: key(MALLORY), raw: true }
 }
 
 #[tokio::test]
 async fn an_address_has_a_bounded_number_of_connections() {
     let served = serve().await;
     let dialer = Dialer::new(None);
-    served.rates.set(RateLimits {
-        connections_per_ip_max: 2,
-        ..RateLimits::default()
-    });
+    served.rates.set(RateLimits { connections_per_ip_max: 2, ..RateLimits::default() });
     let first = served.dial(&dialer, COMMANDS).await.unwrap();
     let second = served.dial(&dialer, COMMANDS).await.unwrap();
     let error = served.dial(&dialer, COMMANDS).await.unwrap_err();
@@ -34,10 +27,7 @@ async fn an_address_has_a_bounded_number_of_connections() {
     drop(first);
     let third = served.dial_patiently(&dialer).await;
     assert!(served.dial(&dialer, COMMANDS).await.is_err());
-    served.rates.set(RateLimits {
-        connections_per_ip_max: 3,
-        ..RateLimits::default()
-    });
+    served.rates.set(RateLimits { connections_per_ip_max: 3, ..RateLimits::default() });
     let fourth = served.dial(&dialer, COMMANDS).await.unwrap();
     for connection in [second, third, fourth] {
         assert_eq!(call(&connection, "alive").await.unwrap(), "alive");
@@ -73,27 +63,18 @@ async fn half_open_handshakes_are_bounded_and_run_out() {
 
 #[tokio::test]
 async fn an_endpoint_has_a_bounded_number_of_connections() {
-    let limits = NetLimits {
-        connections_max: 1,
-        ..NetLimits::default()
-    };
+    let limits = NetLimits { connections_max: 1, ..NetLimits::default() };
     let served = serve_with(|config| config.limits = limits).await;
     let dialer = Dialer::new(None);
     let first = served.dial(&dialer, COMMANDS).await.unwrap();
-    assert!(matches!(
-        served.dial(&dialer, COMMANDS).await,
-        Err(DialError::Refused { .. })
-    ));
+    assert!(matches!(served.dial(&dialer, COMMANDS).await, Err(DialError::Refused { .. })));
     drop(first);
     served.dial_patiently(&dialer).await;
 }
 
 #[tokio::test]
 async fn a_connection_has_a_bounded_number_of_streams() {
-    let limits = NetLimits {
-        streams_per_connection_max: 2,
-        ..NetLimits::default()
-    };
+    let limits = NetLimits { streams_per_connection_max: 2, ..NetLimits::default() };
     let served = serve_with(|config| config.limits = limits).await;
     let connection = served.dial(&Dialer::new(None), COMMANDS).await.unwrap();
     let (mut streams, mut opened) = (Vec::new(), 0);
@@ -110,15 +91,9 @@ async fn a_connection_has_a_bounded_number_of_streams() {
 
 #[tokio::test]
 async fn a_silent_connection_is_given_up_and_a_kept_alive_one_is_not() {
-    let limits = NetLimits {
-        idle_timeout: Duration::from_millis(300),
-        ..NetLimits::default()
-    };
+    let limits = NetLimits { idle_timeout: Duration::from_millis(300), ..NetLimits::default() };
     let served = serve_with(|config| config.limits = limits).await;
-    let lively = NetLimits {
-        keep_alive_interval: Duration::from_millis(50),
-        ..NetLimits::default()
-    };
+    let lively = NetLimits { keep_alive_interval: Duration::from_millis(50), ..NetLimits::default() };
     let lively = Dialer::with_limits(None, lively);
     let kept_alive = served.dial(&lively, COMMANDS).await.unwrap();
     let silent = served.dial(&Dialer::new(None), COMMANDS).await.unwrap();

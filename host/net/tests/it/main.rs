@@ -1,10 +1,6 @@
 //! The endpoint and the dialer against each other, and against peers that misbehave. Loopback only.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "what supports the tests fails like a test"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what supports the tests fails like a test")]
 
 mod drain;
 mod failing;

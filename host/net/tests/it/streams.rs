@@ -11,15 +11,9 @@ use crate::support::*;
 #[tokio::test]
 async fn a_closed_stream_is_read_to_its_end_though_the_connection_closes_next() {
     let served = serve().await;
-    let members = served
-        .dial(&Dialer::new(Some(key(ALICE))), MEMBERS)
-        .await
-        .unwrap();
+    let members = served.dial(&Dialer::new(Some(key(ALICE))), MEMBERS).await.unwrap();
     let (_send, mut recv) = begin(&members, "").await;
-    assert!(matches!(
-        members.accept_bi().await,
-        Err(StreamError::ConnectionClosed)
-    ));
+    assert!(matches!(members.accept_bi().await, Err(StreamError::ConnectionClosed)));
     let mut reply = String::new();
     recv.read_to_string(&mut reply).await.unwrap();
     assert_eq!(reply, welcome("alice"));
@@ -53,10 +47,7 @@ async fn writing_after_the_end_fails_and_closing_twice_does_not() {
     send.write_all(b"hello").await.unwrap();
     send.close().await.unwrap();
     send.close().await.unwrap();
-    assert_eq!(
-        send.write(b"more").await.unwrap_err().kind(),
-        ErrorKind::BrokenPipe
-    );
+    assert_eq!(send.write(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
 
 #[tokio::test]
@@ -65,22 +56,10 @@ async fn a_lost_connection_says_so() {
     let connection = served.dial(&Dialer::new(None), COMMANDS).await.unwrap();
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
     served.endpoint.shutdown_now();
-    assert!(matches!(
-        connection.accept_bi().await,
-        Err(StreamError::ConnectionClosed)
-    ));
-    assert!(matches!(
-        connection.open_bi().await,
-        Err(StreamError::ConnectionClosed)
-    ));
-    assert_eq!(
-        send.write(b"x").await.unwrap_err().kind(),
-        ErrorKind::NotConnected
-    );
-    assert_eq!(
-        recv.read(&mut [0]).await.unwrap_err().kind(),
-        ErrorKind::NotConnected
-    );
+    assert!(matches!(connection.accept_bi().await, Err(StreamError::ConnectionClosed)));
+    assert!(matches!(connection.open_bi().await, Err(StreamError::ConnectionClosed)));
+    assert_eq!(send.write(b"x").await.unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(recv.read(&mut [0]).await.unwrap_err().kind(), ErrorKind::NotConnected);
     assert_eq!(send.close().await.unwrap_err().kind(), ErrorKind::NotConnected);
     assert_eq!(send.close().await.unwrap_err().kind(), ErrorKind::NotConnected);
 }
@@ -88,16 +67,10 @@ async fn a_lost_connection_says_so() {
 #[tokio::test]
 async fn closing_the_dialer_tells_the_server() {
     let served = serve().await;
-    served.rates.set(RateLimits {
-        connections_per_ip_max: 1,
-        ..RateLimits::default()
-    });
+    served.rates.set(RateLimits { connections_per_ip_max: 1, ..RateLimits::default() });
     let dialer = Dialer::new(None);
     let connection = served.dial(&dialer, COMMANDS).await.unwrap();
     dialer.close().await;
-    assert!(matches!(
-        connection.open_bi().await,
-        Err(StreamError::ConnectionClosed)
-    ));
+    assert!(matches!(connection.open_bi().await, Err(StreamError::ConnectionClosed)));
     served.dial_patiently(&dialer).await;
 }

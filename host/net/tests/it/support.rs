@@ -38,26 +38,14 @@ pub(crate) async fn serve() -> Served {
 }
 
 pub(crate) async fn serve_with(change: impl FnOnce(&mut EndpointConfig)) -> Served {
-    let identities = Arc::new(ConfigIdentityProvider::new(
-        alice_has(&[ALICE]),
-        Arc::new(SystemClock),
-    ));
+    let identities = Arc::new(ConfigIdentityProvider::new(alice_has(&[ALICE]), Arc::new(SystemClock)));
     let mut config = config(handlers());
     config.identities = Arc::<ConfigIdentityProvider>::clone(&identities);
-    config.quic = Some(QuicConfig {
-        listen: "127.0.0.1:0".parse().unwrap(),
-    });
-    config.rates = SharedRates::new(RateLimits {
-        connections_per_ip_max: 1000,
-        ..RateLimits::default()
-    });
+    config.quic = Some(QuicConfig { listen: "127.0.0.1:0".parse().unwrap() });
+    config.rates = SharedRates::new(RateLimits { connections_per_ip_max: 1000, ..RateLimits::default() });
     change(&mut config);
     let rates = config.rates.clone();
-    Served {
-        endpoint: Endpoint::bind(config).await.unwrap(),
-        identities,
-        rates,
-    }
+    Served { endpoint: Endpoint::bind(config).await.unwrap(), identities, rates }
 }
 
 /// A configuration without sources, that knows nobody.
@@ -73,9 +61,7 @@ pub(crate) fn handlers() -> HandlerRegistry {
 
 impl Served {
     pub(crate) async fn dial(&self, dialer: &Dialer, alpn: &[u8]) -> Result<Connection, DialError> {
-        dialer
-            .dial_quic(self.endpoint.quic_addr().unwrap(), &fingerprint(SERVER), alpn)
-            .await
+        dialer.dial_quic(self.endpoint.quic_addr().unwrap(), &fingerprint(SERVER), alpn).await
     }
 
     /// Dials, again and again while refused: for what the server notices a moment later.
@@ -99,18 +85,11 @@ pub(crate) fn alice_has(seeds: &[u8]) -> Directory {
         display_name: None,
         enabled: true,
     };
-    Directory::new(AuthPolicy {
-        peers: vec![alice],
-        api_keys: Vec::new(),
-    })
-    .unwrap()
+    Directory::new(AuthPolicy { peers: vec![alice], api_keys: Vec::new() }).unwrap()
 }
 
 pub(crate) fn impatient() -> NetLimits {
-    NetLimits {
-        dial_timeout: Duration::from_millis(300),
-        ..NetLimits::default()
-    }
+    NetLimits { dial_timeout: Duration::from_millis(300), ..NetLimits::default() }
 }
 
 /// Sends one command and reads the whole reply.
@@ -193,20 +172,10 @@ async fn answer(
 ) -> std::io::Result<()> {
     match command {
         "whoami" => {
-            let name = auth
-                .identity
-                .as_ref()
-                .map_or("nobody", |known| known.id().as_str());
-            let key = auth
-                .fingerprint
-                .map_or_else(|| "no key".to_owned(), |key| key.to_string());
-            let place = if auth.remote_addr.is_some() {
-                "address"
-            } else {
-                "no address"
-            };
-            send.write_all(format!("{name}, {key}, {place}").as_bytes())
-                .await?;
+            let name = auth.identity.as_ref().map_or("nobody", |known| known.id().as_str());
+            let key = auth.fingerprint.map_or_else(|| "no key".to_owned(), |key| key.to_string());
+            let place = if auth.remote_addr.is_some() { "address" } else { "no address" };
+            send.write_all(format!("{name}, {key}, {place}").as_bytes()).await?;
         }
         "slow" => {
             send.write_all(b"begun ").await?;

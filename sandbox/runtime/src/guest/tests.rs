@@ -35,12 +35,7 @@ struct Fake {
 }
 
 fn honest() -> Fake {
-    Fake {
-        io_at: 16,
-        io: [1024, 1024, 4096, 2],
-        reserve: 0,
-        call: vec![I32Const(0)],
-    }
+    Fake { io_at: 16, io: [1024, 1024, 4096, 2], reserve: 0, call: vec![I32Const(0)] }
 }
 
 fn calling(call: Vec<Instruction<'static>>) -> Fake {
@@ -70,9 +65,7 @@ const SIGNATURES: [(&[ValType], &[ValType]); 7] = [
 fn module(fake: &Fake) -> Vec<u8> {
     let mut types = TypeSection::new();
     for (params, results) in SIGNATURES {
-        types
-            .ty()
-            .function(params.iter().copied(), results.iter().copied());
+        types.ty().function(params.iter().copied(), results.iter().copied());
     }
     let mut imports = ImportSection::new();
     for (name, ty) in [("call", 0), ("log", 1), ("now_ms", 2)] {
@@ -100,33 +93,15 @@ fn module(fake: &Fake) -> Vec<u8> {
     exports.export("__stack_pointer", ExportKind::Global, 0);
     let mut memories = MemorySection::new();
     let maximum = Some(100);
-    memories.memory(MemoryType {
-        minimum: 1,
-        maximum,
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
+    memories.memory(MemoryType { minimum: 1, maximum, memory64: false, shared: false, page_size_log2: None });
     let mut globals = GlobalSection::new();
-    globals.global(
-        GlobalType {
-            val_type: I32,
-            mutable: true,
-            shared: false,
-        },
-        &ConstExpr::i32_const(0),
-    );
+    globals.global(GlobalType { val_type: I32, mutable: true, shared: false }, &ConstExpr::i32_const(0));
     let mut data = DataSection::new();
     let io: Vec<u8> = fake.io.iter().flat_map(|word| word.to_le_bytes()).collect();
     data.active(0, &ConstExpr::i32_const(16), io);
     data.active(0, &ConstExpr::i32_const(4096), *b"{}\xff\xff");
     let mut module = Module::new();
-    module
-        .section(&types)
-        .section(&imports)
-        .section(&functions)
-        .section(&memories)
-        .section(&globals);
+    module.section(&types).section(&imports).section(&functions).section(&memories).section(&globals);
     module.section(&exports).section(&code).section(&data);
     module.finish()
 }
@@ -146,10 +121,7 @@ async fn run(fake: &Fake) -> Result<(Status, Option<String>), Fault> {
     };
     let meter = Arc::new(Meter::new(limits.cpu));
     let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-    let bounds = GuestLimits {
-        limits,
-        stack_bytes: 1 << 17,
-    };
+    let bounds = GuestLimits { limits, stack_bytes: 1 << 17 };
     let mut guest = Guest::new(&base, &bounds, &meter, permit)?;
     let _ticking = ticker.hold();
     let status = meter.charge(&|| 0, guest.call("{}", 1)).await?;
@@ -168,36 +140,12 @@ async fn an_honest_guest_is_understood() {
 #[tokio::test]
 async fn numbers_that_make_no_sense_are_defects() {
     let fakes = [
-        (
-            "I/O block outside",
-            Fake {
-                io_at: 65_536,
-                ..honest()
-            },
-        ),
-        (
-            "I/O block at the very end",
-            Fake {
-                io_at: 65_521,
-                ..honest()
-            },
-        ),
-        (
-            "I/O block wraps",
-            Fake {
-                io_at: u32::MAX,
-                ..honest()
-            },
-        ),
+        ("I/O block outside", Fake { io_at: 65_536, ..honest() }),
+        ("I/O block at the very end", Fake { io_at: 65_521, ..honest() }),
+        ("I/O block wraps", Fake { io_at: u32::MAX, ..honest() }),
         ("input outside", io([65_535, 1024, 4096, 2])),
         ("input wraps", io([u32::MAX, u32::MAX, 4096, 2])),
-        (
-            "reserved outside",
-            Fake {
-                reserve: u32::MAX,
-                ..io([1024, 0, 4096, 2])
-            },
-        ),
+        ("reserved outside", Fake { reserve: u32::MAX, ..io([1024, 0, 4096, 2]) }),
         ("output outside", io([1024, 1024, 65_530, 100])),
         ("output wraps", io([1024, 1024, u32::MAX, 100])),
         ("output not UTF-8", io([1024, 1024, 4096, 4])),
@@ -209,16 +157,7 @@ async fn numbers_that_make_no_sense_are_defects() {
         ("name too long", import([0, 1, -1, 0, 1])),
         ("input of a call outside", import([0, 0, 1, 65_536, 1])),
         ("input of a call not UTF-8", import([0, 0, 0, 4098, 2])),
-        (
-            "log outside",
-            calling(vec![
-                I32Const(9),
-                I32Const(65_500),
-                I32Const(100),
-                Call(1),
-                I32Const(0),
-            ]),
-        ),
+        ("log outside", calling(vec![I32Const(9), I32Const(65_500), I32Const(100), Call(1), I32Const(0)])),
     ];
     for (name, fake) in fakes {
         let outcome = run(&fake).await;
@@ -229,31 +168,19 @@ async fn numbers_that_make_no_sense_are_defects() {
 #[tokio::test]
 async fn limits_hold_against_any_module() {
     assert!(matches!(run(&io([1024, 1024, 0, 101])).await, Ok((_, None))));
-    assert!(matches!(
-        run(&io([1024, 1, 4096, 2])).await,
-        Err(Fault::Limit(Limit::Memory(_)))
-    ));
+    assert!(matches!(run(&io([1024, 1, 4096, 2])).await, Err(Fault::Limit(Limit::Memory(_)))));
     let endless = calling(vec![Loop(BlockType::Empty), Br(0), End, I32Const(0)]);
     assert!(matches!(run(&endless).await, Err(Fault::Limit(Limit::Cpu(_)))));
     let recursive = calling(vec![LocalGet(0), LocalGet(1), LocalGet(2), Call(6)]);
-    assert!(matches!(
-        run(&recursive).await,
-        Err(Fault::Limit(Limit::Stack(_)))
-    ));
+    assert!(matches!(run(&recursive).await, Err(Fault::Limit(Limit::Stack(_)))));
     let mut flood = vec![Loop(BlockType::Empty)];
     flood.extend(import([0, 0, 1, 0, 1]).call);
     flood.extend([Pop, Br(0), End, I32Const(0)]);
-    assert!(matches!(
-        run(&calling(flood)).await,
-        Err(Fault::Limit(Limit::HostCallsTotal(10)))
-    ));
+    assert!(matches!(run(&calling(flood)).await, Err(Fault::Limit(Limit::HostCallsTotal(10)))));
     let line = [I32Const(-1), I32Const(0), I32Const(60_000), Call(1)];
     let mut logging: Vec<_> = std::iter::repeat_n(line, 100).flatten().collect();
     logging.push(I32Const(0));
     assert!(matches!(run(&calling(logging)).await, Ok((Status::Done, _))));
     let growing = calling(vec![I32Const(90), MemoryGrow(0), I32Const(1), I32Add]);
-    assert!(
-        matches!(run(&growing).await, Ok((Status::Done, _))),
-        "growth beyond the limit answers -1"
-    );
+    assert!(matches!(run(&growing).await, Ok((Status::Done, _))), "growth beyond the limit answers -1");
 }

@@ -31,10 +31,8 @@ fn passes(language: Language, text: &str, source: &Index<'_>) -> Result<Lowered,
     let mut program = parse(&allocator, language, text, bounded)?;
     refused(refusals(&program))?;
 
-    let analyzed = SemanticBuilder::new_compiler()
-        .with_enum_eval(true)
-        .with_excess_capacity(1.0)
-        .build(&program);
+    let analyzed =
+        SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0).build(&program);
     refused(from_compiler(analyzed.diagnostics))?;
 
     match language {
@@ -101,4 +99,5 @@ fn refused(findings: Vec<Finding>) -> Result<(), Vec<Finding>> {
 /// The compiler wants a name; nothing shows it.
 const FILE: &str = "tool.ts";
 
-const JSX: &str = "JSX is not supported: a tool returns data. If this is a type assertion, write `value as Type`";
+const JSX: &str =
+    "JSX is not supported: a tool returns data. If this is a type assertion, write `value as Type`";

@@ -25,11 +25,8 @@ pub(super) fn from_compiler(diagnostics: impl IntoIterator<Item = OxcDiagnostic>
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
         .take(FINDINGS_MAX)
         .map(|diagnostic| {
-            let label = diagnostic
-                .labels
-                .iter()
-                .find(|label| label.primary())
-                .or_else(|| diagnostic.labels.first());
+            let label =
+                diagnostic.labels.iter().find(|label| label.primary()).or_else(|| diagnostic.labels.first());
             let at = label.map_or(0, |label| label.span().start);
             Finding { at, message: message(&diagnostic) }
         })

@@ -73,4 +73,4 @@ const SOURCE_BYTES_MAX: usize = 1024 * 1024;
 /// Stack of the thread the compiler runs on: address space, of which only what is used becomes memory.
 ///
 /// The tests drive every construct to the nesting bound in an unoptimized build and require that it fits.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
+const STACK_BYTES: usize = 16 * 1024 * 1024;

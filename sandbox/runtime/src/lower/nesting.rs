@@ -64,6 +64,8 @@ struct Pending {
     below: u32,
     /// [`Level::speculative`] of `outer`, all together.
     speculative_below: usize,
+    /// How many of `outer` have an open angle.
+    angled_below: usize,
     level: Level,
     previous: Option<Kind>,
 }
@@ -140,7 +142,9 @@ impl Pending {
 
     fn exceeds(&self) -> bool {
         let depth = self.outer.len() + self.speculative_below + self.level.speculative();
-        self.below + self.level.chain > PENDING_TOKENS_MAX || depth > DEPTH_MAX
+        self.below + self.level.chain > PENDING_TOKENS_MAX
+            || depth > DEPTH_MAX
+            || self.angled_below > ANGLED_MAX
     }
 
     fn ended(&self, text: &str, token: Token) -> Ended {
@@ -153,13 +157,13 @@ impl Pending {
             (After::Braces, _) => word || token.new_line,
             _ => false,
         };
-        let ended = self.previous == Some(Kind::Semicolon)
-            || (starts && by_line && !self.level.closed_to_statements);
+        let ended =
+            self.previous == Some(Kind::Semicolon) || (starts && by_line && !self.level.closed_to_statements);
         match text.get(token.at..token.end) {
             _ if !ended => Ended::Nothing,
             Some(
-                "else" | "while" | "catch" | "finally" | "from" | "of" | "in" | "instanceof" | "as" | "satisfies"
-                | "is" | "extends" | "implements",
+                "else" | "while" | "catch" | "finally" | "from" | "of" | "in" | "instanceof" | "as"
+                | "satisfies" | "is" | "extends" | "implements",
             ) => Ended::Part,
             _ => Ended::Statement,
         }
@@ -170,6 +174,7 @@ impl Pending {
         let outer = std::mem::replace(&mut self.level, inner);
         self.below += outer.chain;
         self.speculative_below += outer.speculative();
+        self.angled_below += usize::from(!outer.angles.is_empty());
         self.outer.push(outer);
     }
 
@@ -177,6 +182,7 @@ impl Pending {
         self.level = self.outer.pop().unwrap_or_default();
         self.below -= self.level.chain;
         self.speculative_below -= self.level.speculative();
+        self.angled_below -= usize::from(!self.level.angles.is_empty());
     }
 }
 
@@ -232,10 +238,13 @@ impl Level {
 /// Most tokens that may be pending at once. Ordinary code stays below a few hundred.
 pub(super) const PENDING_TOKENS_MAX: u32 = 1000;
 
-/// Most levels of brackets, type arguments, casts, `?`, `=` and `=>` at once. The parser tries one reading of them after
-/// another: where a type holds values that hold types, the time doubles with every three levels, else it grows with
-/// the square of their number.
+/// Most levels of brackets, type arguments, casts, `?`, `=` and `=>` at once. The parser tries one reading of them
+/// after another, which takes time that grows with their number.
 const DEPTH_MAX: usize = 40;
+
+/// Most brackets around a token that stand behind a `<` not yet closed. What follows such a `<` is read as types, then
+/// as values, so each of them can double the time.
+const ANGLED_MAX: usize = 5;
 
 const TOO_DEEP: &str = "nested too deeply, or one statement too long, to be compiled. Split it into statements \
      or functions";

@@ -1,11 +1,12 @@
 //! What a tool's module may not contain, beyond syntax.
 
 use oxc_ast::ast::{
-    AccessorProperty, ArrowFunctionExpression, AwaitExpression, BindingPattern, Decorator, ExportAllDeclaration,
-    ExportDefaultDeclarationKind, ExportFromDeclaration, Expression, ForOfStatement, Function, IdentifierReference,
-    ImportDeclaration, ImportExpression, ImportMeta, ImportOrExportKind, ModuleExportName, NumericLiteral, Program,
-    Statement, StringLiteral, TSEnumDeclaration, TSExportAssignment, TSImportEqualsDeclaration, TSModuleReference,
-    TemplateElement, VariableDeclaration, VariableDeclarationKind,
+    AccessorProperty, ArrowFunctionExpression, AwaitExpression, BindingPattern, Decorator,
+    ExportAllDeclaration, ExportDefaultDeclarationKind, ExportFromDeclaration, Expression, ForOfStatement,
+    Function, IdentifierReference, ImportDeclaration, ImportExpression, ImportMeta, ImportOrExportKind,
+    ModuleExportName, NumericLiteral, Program, Statement, StringLiteral, TSEnumDeclaration,
+    TSExportAssignment, TSImportEqualsDeclaration, TSModuleReference, TemplateElement, VariableDeclaration,
+    VariableDeclarationKind,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_semantic::ScopeFlags;
@@ -25,16 +26,23 @@ pub(super) fn refusals(program: &Program<'_>) -> Vec<Finding> {
 fn default_export(program: &Program<'_>) -> Option<Finding> {
     for statement in &program.body {
         let (at, kind) = match statement {
-            Statement::ExportDefaultDeclaration(export) => (export.span.start, default_kind(program, &export.declaration)),
+            Statement::ExportDefaultDeclaration(export) => {
+                (export.span.start, default_kind(program, &export.declaration))
+            }
             Statement::ExportNamedDeclaration(export) if export.export_kind == ImportOrExportKind::Value => {
                 let Some(default) = export.specifiers.iter().find(|specifier| {
-                    specifier.export_kind == ImportOrExportKind::Value && specifier.exported.name() == "default"
+                    specifier.export_kind == ImportOrExportKind::Value
+                        && specifier.exported.name() == "default"
                 }) else {
                     continue;
                 };
                 let kind = match &default.local {
-                    ModuleExportName::IdentifierReference(local) => named_kind(program, &local.name, RENAMES_MAX),
-                    ModuleExportName::IdentifierName(_) | ModuleExportName::StringLiteral(_) => Some("no function"),
+                    ModuleExportName::IdentifierReference(local) => {
+                        named_kind(program, &local.name, RENAMES_MAX)
+                    }
+                    ModuleExportName::IdentifierName(_) | ModuleExportName::StringLiteral(_) => {
+                        Some("no function")
+                    }
                 };
                 (default.span.start, kind)
             }
@@ -48,7 +56,10 @@ fn default_export(program: &Program<'_>) -> Option<Finding> {
 }
 
 /// What the default export is, if it cannot be a function.
-fn default_kind(program: &Program<'_>, declaration: &ExportDefaultDeclarationKind<'_>) -> Option<&'static str> {
+fn default_kind(
+    program: &Program<'_>,
+    declaration: &ExportDefaultDeclarationKind<'_>,
+) -> Option<&'static str> {
     match declaration {
         ExportDefaultDeclarationKind::FunctionDeclaration(_) => None,
         ExportDefaultDeclarationKind::ClassDeclaration(_) => Some("a class"),
@@ -85,7 +96,9 @@ fn named_kind(program: &Program<'_>, name: &str, renames: u32) -> Option<&'stati
             Statement::ClassDeclaration(class) if class.id.as_ref().is_some_and(|id| id.name == name) => {
                 return Some("a class");
             }
-            Statement::TSEnumDeclaration(declaration) if declaration.id.name == name => return Some("an enum"),
+            Statement::TSEnumDeclaration(declaration) if declaration.id.name == name => {
+                return Some("an enum");
+            }
             Statement::VariableDeclaration(variables) if variables.kind == VariableDeclarationKind::Const => {
                 let declared = variables.declarations.iter().find(
                     |variable| matches!(&variable.id, BindingPattern::BindingIdentifier(id) if id.name == name),

@@ -260,7 +260,10 @@ impl<'a> Tokens<'a> {
     }
 
     fn number(&mut self) -> Kind {
-        let radix = matches!((self.byte(0), self.byte(1)), (Some(b'0'), Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B')));
+        let radix = matches!(
+            (self.byte(0), self.byte(1)),
+            (Some(b'0'), Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B'))
+        );
         if !radix {
             self.skip_digits();
             if self.byte(0) == Some(b'.') {
@@ -364,8 +367,8 @@ impl<'a> Tokens<'a> {
 
     fn slash(&mut self) -> Result<Kind, Stop> {
         let previous = self.at.checked_sub(1).and_then(|at| self.text.as_bytes().get(at));
-        self.element_closed |= previous == Some(&b'<')
-            || (self.after != After::Nothing && self.byte(1) == Some(b'>'));
+        self.element_closed |=
+            previous == Some(&b'<') || (self.after != After::Nothing && self.byte(1) == Some(b'>'));
         let regex = match self.after {
             After::Nothing => true,
             After::Operand if !self.new_line => false,
@@ -474,24 +477,26 @@ fn classify(word: &str) -> Word {
     match word {
         "if" | "for" | "while" | "with" => Word::Head,
         "else" | "do" => Word::Nested,
-        "return" | "typeof" | "case" | "in" | "instanceof" | "new" | "delete" | "throw" | "default" | "extends" => {
-            Word::Prefix
-        }
+        "return" | "typeof" | "case" | "in" | "instanceof" | "new" | "delete" | "throw" | "default"
+        | "extends" => Word::Prefix,
         "void" | "const" | "var" | "import" | "export" | "class" | "function" | "enum" | "try" | "catch"
-        | "finally" | "break" | "continue" | "debugger" | "switch" | "of" | "yield" | "await"
-        | "is" | "keyof" | "infer" | "readonly" | "unique" | "asserts" | "implements" => Word::Unclear,
+        | "finally" | "break" | "continue" | "debugger" | "switch" | "of" | "yield" | "await" | "is"
+        | "keyof" | "infer" | "readonly" | "unique" | "asserts" | "implements" => Word::Unclear,
         "as" | "satisfies" => Word::Cast,
-        "let" | "using" | "type" | "interface" | "declare" | "abstract" | "namespace" | "module" | "global"
-        | "static" | "get" | "set" | "accessor" | "public" | "private" | "protected" | "override" | "out"
-        | "async" => Word::Modifier,
+        "let" | "using" | "type" | "interface" | "declare" | "abstract" | "namespace" | "module"
+        | "global" | "static" | "get" | "set" | "accessor" | "public" | "private" | "protected"
+        | "override" | "out" | "async" => Word::Modifier,
         _ => Word::Name,
     }
 }
 
 /// White space beyond ASCII, as the compiler sees it.
 fn is_wide_blank(c: char) -> bool {
-    matches!(c,
-        '\u{85}' | '\u{A0}' | '\u{1680}' | '\u{2000}'..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{3000}' | '\u{FEFF}')
+    matches!(
+        c,
+        '\u{85}' | '\u{A0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{3000}' | '\u{FEFF}'
+    )
 }
 
 /// Length of the `\u…` that `rest` starts with.

@@ -9,35 +9,19 @@ use alknet_sandbox::{Language, Sandbox, SandboxConfig, Source};
 use crate::support::{Host, limits};
 
 fn start(cache_dir: &Path) -> Sandbox {
-    let config = SandboxConfig {
-        cache_dir: Some(cache_dir.to_owned()),
-        instances_max: 2,
-        ..SandboxConfig::default()
-    };
+    let config =
+        SandboxConfig { cache_dir: Some(cache_dir.to_owned()), instances_max: 2, ..SandboxConfig::default() };
     Sandbox::new(config).unwrap()
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
-    fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect()
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
 async fn works(sandbox: &Sandbox) {
-    let source = Source {
-        language: Language::JavaScript,
-        file: "tool",
-        text: "export default (n) => n + 1",
-    };
+    let source = Source { language: Language::JavaScript, file: "tool", text: "export default (n) => n + 1" };
     let tool = sandbox.register(source, &[], &limits()).await.unwrap();
-    assert_eq!(
-        tool.call("1", &Host::default(), &limits())
-            .await
-            .result
-            .as_deref(),
-        Ok("2")
-    );
+    assert_eq!(tool.call("1", &Host::default(), &limits()).await.result.as_deref(), Ok("2"));
 }
 
 #[tokio::test]
@@ -45,10 +29,7 @@ async fn damaged_files_are_replaced() {
     let root = tempfile::tempdir().unwrap();
     let directory = root.path().join("made/here");
     works(&start(&directory)).await;
-    assert_eq!(
-        fs::metadata(&directory).unwrap().permissions().mode() & 0o777,
-        0o700
-    );
+    assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
     let [file] = files(&directory).try_into().unwrap();
     let good = fs::read(&file).unwrap();
     let mut flipped = good.clone();

@@ -6,29 +6,13 @@ use crate::support::{Host, call_body, limits, names, register, register_as};
 
 /// Body of an async tool, input, output.
 const CALLS: &[(&str, &str, &str)] = &[
-    (
-        "return {sum: input.a + input.b}",
-        r#"{"a":1,"b":2}"#,
-        r#"{"sum":3}"#,
-    ),
+    ("return {sum: input.a + input.b}", r#"{"a":1,"b":2}"#, r#"{"sum":3}"#),
     ("", "null", "null"),
-    (
-        "return input",
-        r#"{"ü":"\ud83d\ude00","n":[1.5,null,true]}"#,
-        r#"{"ü":"😀","n":[1.5,null,true]}"#,
-    ),
-    (
-        "return input",
-        r#"{"__proto__":{"a":1}}"#,
-        r#"{"__proto__":{"a":1}}"#,
-    ),
+    ("return input", r#"{"ü":"\ud83d\ude00","n":[1.5,null,true]}"#, r#"{"ü":"😀","n":[1.5,null,true]}"#),
+    ("return input", r#"{"__proto__":{"a":1}}"#, r#"{"__proto__":{"a":1}}"#),
     (r"return '\ud800'", "0", r#""\ud800""#),
     ("return 'a'.repeat(3)", "0", r#""aaa""#),
-    (
-        "return new Date().toISOString()",
-        "0",
-        r#""2023-11-14T22:13:20.123Z""#,
-    ),
+    ("return new Date().toISOString()", "0", r#""2023-11-14T22:13:20.123Z""#),
     ("return new Date(0).getTimezoneOffset()", "0", "0"),
     ("return (await env.echo.it({a: 1})).a", "0", "1"),
     ("return await env.invoke('echo/other', [input])", "5", "[5]"),
@@ -36,16 +20,8 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("return await env.echo.it()", "0", "{}"),
     ("return await env.echo.it(null)", "0", "null"),
     ("return await env.later.it(7)", "0", "7"),
-    (
-        "return await Promise.all([1,2,3].map(n => env.later.it(n)))",
-        "0",
-        "[1,2,3]",
-    ),
-    (
-        "return await env.echo.it('x'.repeat(300000)).then(s => s.length)",
-        "0",
-        "300000",
-    ),
+    ("return await Promise.all([1,2,3].map(n => env.later.it(n)))", "0", "[1,2,3]"),
+    ("return await env.echo.it('x'.repeat(300000)).then(s => s.length)", "0", "300000"),
     (
         "return (await Promise.all(Array.from({length: 20}, () => env.big.it(100000)))).map(s => s.length)[19]",
         "0",
@@ -102,17 +78,9 @@ async fn an_input_longer_than_the_fixed_buffer_arrives_whole() {
 /// Whole modules: language, text, output for `{"n":2}`.
 const MODULES: &[(Language, &str, &str)] = &[
     (Language::JavaScript, "export default (input) => input.n", "2"),
-    (
-        Language::JavaScript,
-        "const k = 3; function f({ n }) { return n * k }\nexport { f as default }",
-        "6",
-    ),
+    (Language::JavaScript, "const k = 3; function f({ n }) { return n * k }\nexport { f as default }", "6"),
     (Language::JavaScript, "export default class {}\n", ""),
-    (
-        Language::JavaScript,
-        "await null; const n = await Promise.resolve(4); export default () => n",
-        "4",
-    ),
+    (Language::JavaScript, "await null; const n = await Promise.resolve(4); export default () => n", "4"),
     (
         Language::TypeScript,
         "export default async function (input: { n: number }, env: unknown): Promise<number> { return input.n! }",
@@ -140,20 +108,10 @@ async fn modules_export_a_tool() {
 
 #[tokio::test]
 async fn reports_say_what_was_used() {
-    let report = call_body(
-        "for (let i = 0; i < 5; i++) await env.echo.it(i); console.log('x'); return 1",
-        "0",
-    )
-    .await;
-    assert_eq!(
-        (report.host_calls, report.logs.len(), report.log_truncated),
-        (5, 1, false)
-    );
-    assert!(
-        report.memory_bytes >= 1 << 20 && report.memory_bytes < 4 << 20,
-        "{}",
-        report.memory_bytes
-    );
+    let report =
+        call_body("for (let i = 0; i < 5; i++) await env.echo.it(i); console.log('x'); return 1", "0").await;
+    assert_eq!((report.host_calls, report.logs.len(), report.log_truncated), (5, 1, false));
+    assert!(report.memory_bytes >= 1 << 20 && report.memory_bytes < 4 << 20, "{}", report.memory_bytes);
     assert!(!report.cpu.is_zero());
 }
 
@@ -165,10 +123,7 @@ async fn digests_name_source_and_guest() {
     assert_eq!(tool.digest(), register("export default () => 1").await.digest());
     assert_ne!(tool.digest(), register("export default () => 2").await.digest());
     let sums = include_str!("../../../quickjs/SHA256SUMS");
-    assert_eq!(
-        sums.split_whitespace().next(),
-        Some(crate::support::sandbox().guest_digest())
-    );
+    assert_eq!(sums.split_whitespace().next(), Some(crate::support::sandbox().guest_digest()));
 }
 
 #[tokio::test]
@@ -221,9 +176,7 @@ async fn futures_can_move_between_threads() {
         text: "export default () => 1",
     };
     let (names, within, host) = (names(), limits(), Host::default());
-    let tool = sendable(crate::support::sandbox().register(source, &names, &within))
-        .await
-        .unwrap();
+    let tool = sendable(crate::support::sandbox().register(source, &names, &within)).await.unwrap();
     let report = sendable(tool.call("0", &host, &within)).await;
     assert_eq!(report.result.as_deref(), Ok("1"));
 }

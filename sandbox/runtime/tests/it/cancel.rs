@@ -62,11 +62,7 @@ impl HostCalls for Living {
 async fn a_dropped_call_leaves_nothing_behind() {
     // One instance: if a dropped call kept it, the next call would never start.
     let sandbox = small_sandbox(1);
-    let source = Source {
-        language: Language::JavaScript,
-        file: "tool",
-        text: TEXT,
-    };
+    let source = Source { language: Language::JavaScript, file: "tool", text: TEXT };
     let tool = sandbox.register(source, &names(), &limits()).await.unwrap();
     let mut finished = false;
     for polls in 0..400 {
@@ -97,10 +93,7 @@ async fn a_dropped_call_leaves_nothing_behind() {
 async fn calls_in_flight_are_dropped_when_the_tool_fails_or_runs_out_of_time() {
     let sandbox = small_sandbox(1);
     let rows = [
-        (
-            "env.never.it(); env.never.it(); await null; throw new Error('x')",
-            Duration::from_secs(20),
-        ),
+        ("env.never.it(); env.never.it(); await null; throw new Error('x')", Duration::from_secs(20)),
         ("env.never.it(); await env.never.it()", Duration::from_millis(50)),
         (
             "await Promise.all([env.never.it(), env.later.it().then(() => { throw 1 })])",
@@ -109,11 +102,7 @@ async fn calls_in_flight_are_dropped_when_the_tool_fails_or_runs_out_of_time() {
     ];
     for (body, wall) in rows {
         let text = format!("export default async (input, env) => {{ {body} }}");
-        let source = Source {
-            language: Language::JavaScript,
-            file: "tool",
-            text: &text,
-        };
+        let source = Source { language: Language::JavaScript, file: "tool", text: &text };
         let tool = sandbox.register(source, &names(), &limits()).await.unwrap();
         let host = Living::default();
         let report = tool.call("0", &host, &Limits { wall, ..limits() }).await;
@@ -133,17 +122,11 @@ async fn waiting_for_an_instance_is_bounded_by_the_wall_limit() {
     };
     let tool = sandbox.register(source, &names(), &limits()).await.unwrap();
     let (host, within) = (Host::default(), limits());
-    let short = Limits {
-        wall: Duration::from_millis(30),
-        ..limits()
-    };
+    let short = Limits { wall: Duration::from_millis(30), ..limits() };
     {
         let mut holding = pin!(tool.call("1", &host, &within));
         assert!((&mut holding).now_or_never().is_none());
-        assert_eq!(
-            tool.call("0", &host, &short).await.result,
-            Err(CallFailure::Unavailable)
-        );
+        assert_eq!(tool.call("0", &host, &short).await.result, Err(CallFailure::Unavailable));
         let error = sandbox.register(source, &names(), &short).await.unwrap_err();
         assert_eq!(error, alknet_sandbox::RegisterError::Unavailable);
     }

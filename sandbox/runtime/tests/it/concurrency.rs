@@ -71,10 +71,7 @@ async fn calls_beyond_the_maximum_wait_in_order() {
     let tool = register(&ALL.replace("env.x.y(", "env.invoke('x/y', ")).await;
     for (max, most) in [(4, 4), (1, 1), (0, 1), (1000, 100)] {
         let host = Counting::default();
-        let within = Limits {
-            host_calls_in_flight_max: max,
-            ..limits()
-        };
+        let within = Limits { host_calls_in_flight_max: max, ..limits() };
         let report = tool.call("100", &host, &within).await;
         assert_eq!((report.result.as_deref(), report.host_calls), (Ok("100"), 100));
         assert_eq!(host.most.load(Ordering::SeqCst), most, "{max}");
@@ -88,11 +85,7 @@ async fn many_calls_of_one_tool_run_side_by_side() {
     let tool = register("export default async (n, env) => (await env.later.it(n)) * 2").await;
     let calls = (0..100_u32).map(|n| {
         let tool = tool.clone();
-        async move {
-            tool.call(&n.to_string(), &Host::default(), &limits())
-                .await
-                .result
-        }
+        async move { tool.call(&n.to_string(), &Host::default(), &limits()).await.result }
     });
     for (n, result) in join_all(calls).await.into_iter().enumerate() {
         assert_eq!(result, Ok((n * 2).to_string()));

@@ -21,11 +21,7 @@ const SHAPES: &[(&[&str], &str, &str)] = &[
         "const out = []; for (const f of [() => { env.x = 1 }, () => { env.name.a = 1 }, () => { delete env.name }, () => { env.name.a.b = 1 }]) { try { f(); out.push('no') } catch (e) { out.push(e.name) } } return out",
         r#"["TypeError","TypeError","TypeError","TypeError"]"#,
     ),
-    (
-        &["name/a/b/c"],
-        "return await env.name.a.b.c()",
-        r#""name/a/b/c""#,
-    ),
+    (&["name/a/b/c"], "return await env.name.a.b.c()", r#""name/a/b/c""#),
     (&["name"], "return await env.name()", r#""name""#),
     (
         &["name/a/b", "name/a", "name"],
@@ -38,12 +34,7 @@ const SHAPES: &[(&[&str], &str, &str)] = &[
         r#"["name","name/name","name/length"]"#,
     ),
     (
-        &[
-            "name/__proto__",
-            "name/constructor",
-            "name/toString",
-            "name/prototype",
-        ],
+        &["name/__proto__", "name/constructor", "name/toString", "name/prototype"],
         "return [await env.name.__proto__(), await env.name.constructor(), await env.name.toString(), await env.name.prototype(), Object.getPrototypeOf(env.name)]",
         r#"["name/__proto__","name/constructor","name/toString","name/prototype",null]"#,
     ),
@@ -57,21 +48,13 @@ const SHAPES: &[(&[&str], &str, &str)] = &[
         "return [await env.invoke('name/q'), typeof env.invoke.x]",
         r#"["name/q","undefined"]"#,
     ),
-    (
-        &["name/x", "name/x"],
-        "return [await env.name.x()]",
-        r#"["name/x"]"#,
-    ),
+    (&["name/x", "name/x"], "return [await env.name.x()]", r#"["name/x"]"#),
     (
         &["", "/", "name//x", "0/1"],
         "return [Object.keys(env), typeof env[0][1], typeof env.name[''].x]",
         r#"[["0","","name","invoke"],"function","function"]"#,
     ),
-    (
-        &["näme/ü"],
-        "return await env.näme.ü().catch(e => e.message)",
-        r#""näme/ü""#,
-    ),
+    (&["näme/ü"], "return await env.näme.ü().catch(e => e.message)", r#""näme/ü""#),
     (&["then"], "return typeof env.then", r#""function""#),
     (
         &[],
@@ -90,9 +73,7 @@ async fn env_mirrors_the_names() {
     for (names, body, output) in SHAPES {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let text = format!("export default async function (input, env) {{ {body} }}");
-        let tool = register_as(Language::JavaScript, &text, &names, &limits())
-            .await
-            .unwrap();
+        let tool = register_as(Language::JavaScript, &text, &names, &limits()).await.unwrap();
         let report = tool.call("0", &Host::default(), &limits()).await;
         assert_eq!(report.result.as_deref(), Ok(*output), "{names:?} {body}");
     }
@@ -107,18 +88,9 @@ const MISUSE: &[(&str, &str)] = &[
     ("env.name.it(() => 1)", "TypeError"),
     ("env.name.it(Symbol())", "TypeError"),
     ("env.name.it(1n)", "TypeError"),
-    (
-        "(() => { const a = {}; a.a = a; return env.name.it(a) })()",
-        "TypeError",
-    ),
-    (
-        "env.name.it({ toJSON() { throw new RangeError('mine') } })",
-        "RangeError",
-    ),
-    (
-        "env.name.it({ get x() { throw new RangeError('mine') } })",
-        "RangeError",
-    ),
+    ("(() => { const a = {}; a.a = a; return env.name.it(a) })()", "TypeError"),
+    ("env.name.it({ toJSON() { throw new RangeError('mine') } })", "RangeError"),
+    ("env.name.it({ get x() { throw new RangeError('mine') } })", "RangeError"),
 ];
 
 #[tokio::test]
@@ -143,10 +115,7 @@ async fn there_is_no_env_at_the_top_level() {
         "0",
     )
     .await;
-    assert_eq!(
-        report.result.as_deref(),
-        Ok(r#"["undefined","undefined","undefined"]"#)
-    );
+    assert_eq!(report.result.as_deref(), Ok(r#"["undefined","undefined","undefined"]"#));
 }
 
 #[tokio::test]

@@ -25,10 +25,7 @@ enum End {
 
 const ATTACKS: &[(&str, End)] = &[
     ("while (true) {}", End::Cpu),
-    (
-        "while (true) { try { throw 1 } catch (e) {} finally { continue } }",
-        End::Cpu,
-    ),
+    ("while (true) { try { throw 1 } catch (e) {} finally { continue } }", End::Cpu),
     ("while (true) await null", End::Cpu),
     ("const f = () => queueMicrotask(f); f(); return 1", End::Cpu),
     ("return /^(a+)+$/.test('a'.repeat(40) + 'b')", End::Cpu),
@@ -44,54 +41,27 @@ const ATTACKS: &[(&str, End)] = &[
     ("console.log({ toJSON() { while (true); } })", End::Cpu),
     ("for (;;) console.log('x'.repeat(1e5))", End::CpuOrMemory),
     ("'x'.repeat(2**28).padEnd(2**29).split('')", End::CpuOrMemory),
-    (
-        "const a = []; while (true) a.push(new Array(1000).fill(1))",
-        End::CpuOrMemory,
-    ),
-    (
-        "const a = []; while (true) { try { a.push(new Array(1000).fill(1)) } catch (e) {} }",
-        End::Cpu,
-    ),
-    (
-        "const a = []; for (;;) a.push(new Uint8Array(1 << 20))",
-        End::Memory,
-    ),
+    ("const a = []; while (true) a.push(new Array(1000).fill(1))", End::CpuOrMemory),
+    ("const a = []; while (true) { try { a.push(new Array(1000).fill(1)) } catch (e) {} }", End::Cpu),
+    ("const a = []; for (;;) a.push(new Uint8Array(1 << 20))", End::Memory),
     ("return new ArrayBuffer(1 << 30).byteLength", End::Memory),
-    (
-        "let s = 'x'; while (true) s += s + 'é'",
-        End::Threw("InternalError"),
-    ),
+    ("let s = 'x'; while (true) s += s + 'é'", End::Threw("InternalError")),
     ("return 'x'.repeat(20e6)", End::Output),
     ("return 'x'.repeat(5e6)", End::Output),
     ("return Array(2e6).fill(0)", End::Output),
     ("function f() { return 1 + f() } return f()", End::Stack),
-    (
-        "function f() { try { return 1 + f() } catch { return f() } } return f()",
-        End::Fine,
-    ),
-    (
-        "const o = { toJSON() { return JSON.stringify(o) } }; return JSON.stringify(o)",
-        End::Stack,
-    ),
+    ("function f() { try { return 1 + f() } catch { return f() } } return f()", End::Fine),
+    ("const o = { toJSON() { return JSON.stringify(o) } }; return JSON.stringify(o)", End::Stack),
     ("const f = () => [1].map(f); return f()", End::Stack),
     ("const o = { get x() { return this.x } }; return o.x", End::Stack),
     ("const f = () => [2, 1].sort(f); return f()", End::Stack),
     ("const f = () => 'aa'.replace(/a/g, f); return f()", End::Stack),
     ("function* g() { yield* g() } return [...g()]", End::Stack),
     ("class A { constructor() { new A() } } new A()", End::Stack),
-    (
-        "const p = new Proxy({}, { get(t, k, r) { return r[k] } }); return p.x",
-        End::Stack,
-    ),
+    ("const p = new Proxy({}, { get(t, k, r) { return r[k] } }); return p.x", End::Stack),
     ("return JSON.parse('['.repeat(1e5))", End::Stack),
-    (
-        "let o = {}; for (let i = 0; i < 1e5; i++) o = {o}; return o",
-        End::Fine,
-    ),
-    (
-        "return new RegExp('('.repeat(1e4) + ')'.repeat(1e4)).test('')",
-        End::Threw("SyntaxError"),
-    ),
+    ("let o = {}; for (let i = 0; i < 1e5; i++) o = {o}; return o", End::Fine),
+    ("return new RegExp('('.repeat(1e4) + ')'.repeat(1e4)).test('')", End::Threw("SyntaxError")),
     ("for (;;) env.never.it()", End::Calls),
     ("for (;;) await env.echo.it()", End::Calls),
     ("await new Promise(() => {})", End::Stalled),
@@ -100,18 +70,12 @@ const ATTACKS: &[(&str, End)] = &[
     ("const a = {}; a.a = a; return a", End::BadOutput),
     ("return 1n", End::BadOutput),
     ("new SharedArrayBuffer(10); return 1", End::Fine),
-    (
-        "return new FinalizationRegistry(() => { while (true); }) && 1",
-        End::Fine,
-    ),
+    ("return new FinalizationRegistry(() => { while (true); }) && 1", End::Fine),
     (
         "const b = new ArrayBuffer(8); const v = new DataView(b); structuredClone",
         End::Threw("ReferenceError"),
     ),
-    (
-        "const a = new Uint8Array(8); a.set({length: 2**32, 0: 1}, 0); return 1",
-        End::Threw("RangeError"),
-    ),
+    ("const a = new Uint8Array(8); a.set({length: 2**32, 0: 1}, 0); return 1", End::Threw("RangeError")),
     (
         "const b = new ArrayBuffer(8, {maxByteLength: 64}); const u = new Uint8Array(b); u.fill({valueOf() { b.resize(0); return 1 }}); return 1",
         End::Fine,
@@ -129,11 +93,7 @@ fn within(end: End) -> Limits {
     } else {
         10_000
     });
-    Limits {
-        cpu,
-        host_calls_max: 500,
-        ..limits()
-    }
+    Limits { cpu, host_calls_max: 500, ..limits() }
 }
 
 fn is_as(result: &Result<String, CallFailure>, end: End) -> bool {
@@ -163,16 +123,9 @@ async fn attacks_end_as_typed_failures() {
             Err(error) => panic!("{body}: {error}"),
         };
         if !is_as(&result, *end) {
-            wrong.push(format!(
-                "{body}: {:.300} instead of {end:?}",
-                format!("{result:?}")
-            ));
+            wrong.push(format!("{body}: {:.300} instead of {end:?}", format!("{result:?}")));
         }
-        assert_eq!(
-            call_body("return input + 1", "1").await.result.as_deref(),
-            Ok("2"),
-            "after {body}"
-        );
+        assert_eq!(call_body("return input + 1", "1").await.result.as_deref(), Ok("2"), "after {body}");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -193,10 +146,7 @@ async fn hostile_modules_end_at_registration() {
         (nested("a?", ":0", 60_000), End::Rejected),
         (nested("`${", "}`", 50_000), End::Rejected),
         (nested("1+", "", 100_000), End::Rejected),
-        (
-            "export default () => 1\n//".to_owned() + &"\u{2028}".repeat(80_000),
-            End::Fine,
-        ),
+        ("export default () => 1\n//".to_owned() + &"\u{2028}".repeat(80_000), End::Fine),
         ("\u{0}".to_owned(), End::Rejected),
         ("export default () => 1;\u{0}throw 1".to_owned(), End::Rejected),
     ];

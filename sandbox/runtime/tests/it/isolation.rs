@@ -21,13 +21,7 @@ async fn what_registration_computed_is_there_in_every_call() {
         register("const table = Array.from({length: 1000}, (_, i) => i * i); export default (i) => table[i]")
             .await;
     for (input, output) in [("0", "0"), ("999", "998001"), ("10", "100")] {
-        assert_eq!(
-            tool.call(input, &Host::default(), &limits())
-                .await
-                .result
-                .as_deref(),
-            Ok(output)
-        );
+        assert_eq!(tool.call(input, &Host::default(), &limits()).await.result.as_deref(), Ok(output));
     }
 }
 
@@ -35,10 +29,7 @@ async fn what_registration_computed_is_there_in_every_call() {
 async fn random_numbers_follow_the_seed() {
     let tool = register("export default () => [Math.random(), Math.random()]").await;
     let numbers = async |seed| {
-        let host = Host {
-            seed,
-            ..Host::default()
-        };
+        let host = Host { seed, ..Host::default() };
         tool.call("0", &host, &limits()).await.result.unwrap()
     };
     assert_eq!(numbers(1).await, numbers(1).await);
@@ -90,17 +81,10 @@ async fn patched_globals_break_neither_env_nor_host() {
         assert_eq!(report.result.as_deref(), Ok("1"), "{patch}");
         let text = format!("{patch};\nexport default async function (input, env) {{ await env.fail.it(1) }}");
         let tool = register(&text).await;
-        let failure = tool
-            .call("0", &Host::default(), &limits())
-            .await
-            .result
-            .unwrap_err();
+        let failure = tool.call("0", &Host::default(), &limits()).await.result.unwrap_err();
         assert!(failure.to_string().contains("NOT_FOUND"), "{patch}: {failure:?}");
     }
-    assert_eq!(
-        call_body("return [1, {a: 1}]", "0").await.result.as_deref(),
-        Ok(r#"[1,{"a":1}]"#)
-    );
+    assert_eq!(call_body("return [1, {a: 1}]", "0").await.result.as_deref(), Ok(r#"[1,{"a":1}]"#));
 }
 
 #[tokio::test]
@@ -130,9 +114,6 @@ async fn there_is_no_way_to_new_code() {
         let body = format!("try {{ {statement} }} catch (e) {{ return [e.name] }}");
         let report = call_body(&body, "0").await;
         let result = report.result.unwrap();
-        assert!(
-            result == r#"["TypeError"]"# || result == r#"["ReferenceError"]"#,
-            "{way}: {result}"
-        );
+        assert!(result == r#"["TypeError"]"# || result == r#"["ReferenceError"]"#, "{way}: {result}");
     }
 }

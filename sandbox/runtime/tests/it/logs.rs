@@ -7,34 +7,14 @@ use crate::support::{call_body, call_body_within, limits};
 #[tokio::test]
 async fn lines_are_readable() {
     let rows = [
-        (
-            "console.log('a', 1, true, null, undefined)",
-            LogLevel::Info,
-            "a 1 true null undefined",
-        ),
-        (
-            "console.info({a: [1, {b: 2}]})",
-            LogLevel::Info,
-            r#"{"a":[1,{"b":2}]}"#,
-        ),
+        ("console.log('a', 1, true, null, undefined)", LogLevel::Info, "a 1 true null undefined"),
+        ("console.info({a: [1, {b: 2}]})", LogLevel::Info, r#"{"a":[1,{"b":2}]}"#),
         ("console.warn('w')", LogLevel::Warn, "w"),
-        (
-            "console.error('e', 5n, Symbol('s'))",
-            LogLevel::Error,
-            "e 5 [symbol]",
-        ),
+        ("console.error('e', 5n, Symbol('s'))", LogLevel::Error, "e 5 [symbol]"),
         ("console.debug(() => 1)", LogLevel::Debug, "[function]"),
         ("console.log()", LogLevel::Info, ""),
-        (
-            "const a = {}; a.a = a; console.log(a)",
-            LogLevel::Info,
-            "a value that cannot be shown",
-        ),
-        (
-            "console.log({ toJSON() { throw 1 } })",
-            LogLevel::Info,
-            "a value that cannot be shown",
-        ),
+        ("const a = {}; a.a = a; console.log(a)", LogLevel::Info, "a value that cannot be shown"),
+        ("console.log({ toJSON() { throw 1 } })", LogLevel::Info, "a value that cannot be shown"),
         ("console.log('ü😀')", LogLevel::Info, "ü😀"),
     ];
     for (body, level, text) in rows {
@@ -47,21 +27,14 @@ async fn lines_are_readable() {
         assert!(report.result.is_ok());
     }
     let report = call_body("console.log(new TypeError('bad'))", "0").await;
-    assert!(
-        report.logs[0].text.starts_with("TypeError: bad\n"),
-        "{:?}",
-        report.logs
-    );
+    assert!(report.logs[0].text.starts_with("TypeError: bad\n"), "{:?}", report.logs);
     let report = call_body(r"console.log('\ud800')", "0").await;
     assert_eq!(report.logs.len(), 1);
 }
 
 #[tokio::test]
 async fn a_flood_is_cut_and_said_so() {
-    let within = Limits {
-        log_bytes_max: 1000,
-        ..limits()
-    };
+    let within = Limits { log_bytes_max: 1000, ..limits() };
     for body in [
         "for (let i = 0; i < 10000; i++) console.log('x'.repeat(100))",
         "for (let i = 0; i < 10000; i++) console.log('')",
@@ -69,10 +42,7 @@ async fn a_flood_is_cut_and_said_so() {
     ] {
         let report = call_body_within(body, "0", &within).await;
         let bytes: usize = report.logs.iter().map(|line| line.text.len()).sum();
-        assert!(
-            report.result.is_ok() && report.log_truncated && bytes <= 1000,
-            "{body}: {bytes}"
-        );
+        assert!(report.result.is_ok() && report.log_truncated && bytes <= 1000, "{body}: {bytes}");
         assert!(report.logs.len() <= 32 && !report.logs.is_empty());
     }
 }

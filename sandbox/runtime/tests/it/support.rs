@@ -13,11 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 pub(crate) fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     SANDBOX.get_or_init(|| {
-        Sandbox::new(SandboxConfig {
-            instances_max: 32,
-            ..SandboxConfig::default()
-        })
-        .unwrap()
+        Sandbox::new(SandboxConfig { instances_max: 32, ..SandboxConfig::default() }).unwrap()
     })
 }
 
@@ -29,10 +25,7 @@ pub(crate) struct Host {
 
 impl Default for Host {
     fn default() -> Self {
-        Self {
-            seed: 7,
-            now: 1_700_000_000_123,
-        }
+        Self { seed: 7, now: 1_700_000_000_123 }
     }
 }
 
@@ -57,12 +50,9 @@ impl HostCalls for Host {
                 retryable: true,
                 details: Some(r#"{"path":"/a"}"#.into()),
             }),
-            _ => Err(HostCallError {
-                code: "UNKNOWN".into(),
-                message: name,
-                retryable: false,
-                details: None,
-            }),
+            _ => {
+                Err(HostCallError { code: "UNKNOWN".into(), message: name, retryable: false, details: None })
+            }
         };
         async move { answer }.boxed()
     }
@@ -78,25 +68,13 @@ impl HostCalls for Host {
 
 /// Operation names the tools of these tests see.
 pub(crate) fn names() -> Vec<String> {
-    [
-        "echo/it",
-        "fail/it",
-        "name/it",
-        "never/it",
-        "later/it",
-        "big/it",
-        "broken/it",
-    ]
-    .map(String::from)
-    .to_vec()
+    ["echo/it", "fail/it", "name/it", "never/it", "later/it", "big/it", "broken/it"]
+        .map(String::from)
+        .to_vec()
 }
 
 pub(crate) fn limits() -> Limits {
-    Limits {
-        cpu: Duration::from_millis(500),
-        wall: Duration::from_secs(20),
-        ..Limits::default()
-    }
+    Limits { cpu: Duration::from_millis(500), wall: Duration::from_secs(20), ..Limits::default() }
 }
 
 pub(crate) async fn register_as(
@@ -105,17 +83,7 @@ pub(crate) async fn register_as(
     env: &[String],
     limits: &Limits,
 ) -> Result<Tool, RegisterError> {
-    sandbox()
-        .register(
-            Source {
-                language,
-                file: "tool",
-                text,
-            },
-            env,
-            limits,
-        )
-        .await
+    sandbox().register(Source { language, file: "tool", text }, env, limits).await
 }
 
 pub(crate) async fn register(text: &str) -> Tool {
@@ -131,10 +99,7 @@ pub(crate) async fn call_body(body: &str, input: &str) -> CallReport {
 }
 
 pub(crate) async fn call_body_within(body: &str, input: &str, limits: &Limits) -> CallReport {
-    let tool = register(&format!(
-        "export default async function tool(input, env) {{ {body}\n}}"
-    ))
-    .await;
+    let tool = register(&format!("export default async function tool(input, env) {{ {body}\n}}")).await;
     tool.call(input, &Host::default(), limits).await
 }
 
@@ -151,12 +116,7 @@ pub(crate) fn small_sandbox(instances_max: u32) -> Sandbox {
     static CACHE: OnceLock<tempfile::TempDir> = OnceLock::new();
     let directory = CACHE.get_or_init(|| tempfile::Builder::new().permissions(private()).tempdir().unwrap());
     let cache_dir = Some(directory.path().to_owned());
-    Sandbox::new(SandboxConfig {
-        cache_dir,
-        instances_max,
-        ..SandboxConfig::default()
-    })
-    .unwrap()
+    Sandbox::new(SandboxConfig { cache_dir, instances_max, ..SandboxConfig::default() }).unwrap()
 }
 
 fn private() -> std::fs::Permissions {

@@ -24,7 +24,7 @@ struct Input {
     /// the directory (`src/**/*.rs`). Knows `*`, `**`, `?`, `[a-z]` and `{a,b}`.
     #[schemars(length(min = 1, max = 512))]
     glob: Option<String>,
-    /// The most entries to answer; the host has a limit of its own (10,000 unless configured).
+    /// The most entries to answer; the host has a limit of its own (10,000).
     #[schemars(range(min = 1))]
     limit: Option<usize>,
 }

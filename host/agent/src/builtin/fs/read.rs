@@ -21,7 +21,7 @@ struct Input {
     /// The byte to begin at. To read on after a truncated answer, add `bytes` to the offset used before.
     #[serde(default)]
     offset: u64,
-    /// The most bytes to read, at least 4; the host has a limit of its own (1 MiB unless configured).
+    /// The most bytes to read, at least 4; the host has a limit of its own (1 MiB).
     #[schemars(range(min = 4))]
     bytes_max: Option<u64>,
     /// How the content is answered.

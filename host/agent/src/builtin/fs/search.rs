@@ -35,7 +35,7 @@ struct Input {
     /// below the directory (`src/**/*.rs`).
     #[schemars(length(min = 1, max = 512))]
     glob: Option<String>,
-    /// The most matches to answer; the host has a limit of its own (1,000 unless configured).
+    /// The most matches to answer; the host has a limit of its own (1,000).
     #[schemars(range(min = 1))]
     limit: Option<usize>,
 }

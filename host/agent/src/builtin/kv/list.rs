@@ -17,7 +17,7 @@ struct Input {
     #[serde(default)]
     #[schemars(length(max = 256))]
     after: String,
-    /// The most keys to answer; the host has a limit of its own (1,000 unless configured).
+    /// The most keys to answer; the host has a limit of its own (1,000).
     #[schemars(range(min = 1))]
     limit: Option<usize>,
 }

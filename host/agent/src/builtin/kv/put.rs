@@ -14,7 +14,7 @@ struct Input {
     /// The key, up to 256 bytes, without control characters.
     #[schemars(length(min = 1, max = 256))]
     key: String,
-    /// Any JSON value, up to 256 KiB unless configured.
+    /// Any JSON value, up to 256 KiB.
     value: Value,
     /// Stores only if the key has this version, as `kv/get` told it; 0 means only if there is no such key.
     if_version: Option<u64>,

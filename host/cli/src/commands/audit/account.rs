@@ -10,27 +10,12 @@ use crate::output::{Style, human_micros, timestamp};
 pub(crate) fn account(answer: &Value, style: Style) -> String {
     let null = Value::Null;
     let registered = answer.pointer("/registration/record").unwrap_or(&null);
-    let version = registered
-        .get("version")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
-    let versions = answer
-        .get("versions")
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
-    let mut lines = vec![format!(
-        "{} version {version} of {versions}",
-        style.bold(text(answer, "operation"))
-    )];
+    let version = registered.get("version").and_then(Value::as_u64).unwrap_or_default();
+    let versions = answer.get("versions").and_then(Value::as_array).map_or(0, Vec::len);
+    let mut lines =
+        vec![format!("{} version {version} of {versions}", style.bold(text(answer, "operation")))];
     let mut line = |name: &str, value: String| lines.push(format!("{name:<9} {value}"));
-    line(
-        "written",
-        format!(
-            "by {} at {}",
-            who(answer),
-            timestamp(registered.get("time").unwrap_or(&null))
-        ),
-    );
+    line("written", format!("by {} at {}", who(answer), timestamp(registered.get("time").unwrap_or(&null))));
     line("session", session(answer));
     line(
         "grant",
@@ -42,21 +27,14 @@ pub(crate) fn account(answer: &Value, style: Style) -> String {
     );
     line("examples", examples(registered));
     line("spec", format!("sha256:{}", text(registered, "spec")));
-    line(
-        "source",
-        format!("sha256:{}, {}", text(registered, "source"), source_state(answer)),
-    );
+    line("source", format!("sha256:{}, {}", text(registered, "source"), source_state(answer)));
     if let Some(guest) = registered.get("guest").and_then(Value::as_str) {
         line("runs in", format!("sandbox sha256:{guest}"));
     }
     line("record", record(answer.get("registration").unwrap_or(&null)));
     line("served", served(answer));
     line("made", counts(answer, "made", "no calls"));
-    if answer
-        .get("refused")
-        .and_then(Value::as_object)
-        .is_some_and(|refused| !refused.is_empty())
-    {
+    if answer.get("refused").and_then(Value::as_object).is_some_and(|refused| !refused.is_empty()) {
         line("refused", counts(answer, "refused", ""));
     }
     if let Some(source) = answer.pointer("/source/text").and_then(Value::as_str) {
@@ -87,29 +65,16 @@ fn session(answer: &Value) -> String {
         format!(", ended at {at} ({})", text(closed, "reason"))
     });
     let profile = text(opened, "profile");
-    format!(
-        "{id}{label}, profile {profile}, opened at {since}{}",
-        end.unwrap_or_default()
-    )
+    format!("{id}{label}, profile {profile}, opened at {since}{}", end.unwrap_or_default())
 }
 
 fn authority(registered: &Value) -> String {
-    let label = registered
-        .pointer("/authority/label")
-        .and_then(Value::as_str)
-        .unwrap_or("nobody");
-    format!(
-        "{label} {}",
-        list(registered, "/authority/scopes", "without scopes", "with ")
-    )
+    let label = registered.pointer("/authority/label").and_then(Value::as_str).unwrap_or("nobody");
+    format!("{label} {}", list(registered, "/authority/scopes", "without scopes", "with "))
 }
 
 fn examples(registered: &Value) -> String {
-    let number = |name: &str| {
-        registered
-            .pointer(&format!("/examples/{name}"))
-            .and_then(Value::as_u64)
-    };
+    let number = |name: &str| registered.pointer(&format!("/examples/{name}")).and_then(Value::as_u64);
     match (number("count").unwrap_or_default(), number("passed")) {
         (0, _) => "none".to_owned(),
         (given, Some(passed)) => format!("{passed} of {given} passed, before it could be called"),
@@ -128,75 +93,38 @@ fn source_state(answer: &Value) -> &'static str {
 
 fn record(entry: &Value) -> String {
     let index = entry.get("index").and_then(Value::as_u64);
-    index.map_or_else(
-        || "unknown".to_owned(),
-        |index| format!("{index} of the audit log"),
-    )
+    index.map_or_else(|| "unknown".to_owned(), |index| format!("{index} of the audit log"))
 }
 
 fn served(answer: &Value) -> String {
-    let finished = answer
-        .pointer("/served/finished")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
-    let outcomes = answer
-        .get("served")
-        .map(|served| counts(served, "outcomes", ""))
-        .unwrap_or_default();
-    let last = answer
-        .pointer("/served/last/0/record/micros")
-        .and_then(Value::as_u64);
-    let last = last
-        .map(|micros| format!("; the last took {}", human_micros(micros)))
-        .unwrap_or_default();
-    if finished == 0 {
-        "no calls".to_owned()
-    } else {
-        format!("{finished} calls: {outcomes}{last}")
-    }
+    let finished = answer.pointer("/served/finished").and_then(Value::as_u64).unwrap_or_default();
+    let outcomes = answer.get("served").map(|served| counts(served, "outcomes", "")).unwrap_or_default();
+    let last = answer.pointer("/served/last/0/record/micros").and_then(Value::as_u64);
+    let last = last.map(|micros| format!("; the last took {}", human_micros(micros))).unwrap_or_default();
+    if finished == 0 { "no calls".to_owned() } else { format!("{finished} calls: {outcomes}{last}") }
 }
 
 /// Counts by name as `12 fs/read, 1 fs/list`, the most first.
 fn counts(value: &Value, member: &str, none: &str) -> String {
     let empty = Map::new();
     let members = value.get(member).and_then(Value::as_object).unwrap_or(&empty);
-    let mut counts: Vec<(u64, &String)> = members
-        .iter()
-        .map(|(name, count)| (count.as_u64().unwrap_or_default(), name))
-        .collect();
+    let mut counts: Vec<(u64, &String)> =
+        members.iter().map(|(name, count)| (count.as_u64().unwrap_or_default(), name)).collect();
     counts.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    let counts: Vec<String> = counts
-        .iter()
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
-    if counts.is_empty() {
-        none.to_owned()
-    } else {
-        counts.join(", ")
-    }
+    let counts: Vec<String> = counts.iter().map(|(count, name)| format!("{count} {name}")).collect();
+    if counts.is_empty() { none.to_owned() } else { counts.join(", ") }
 }
 
 fn list(value: &Value, pointer: &str, none: &str, before: &str) -> String {
-    let names = value
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let names = value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
-    if names.is_empty() {
-        none.to_owned()
-    } else {
-        format!("{before}{}", names.join(", "))
-    }
+    if names.is_empty() { none.to_owned() } else { format!("{before}{}", names.join(", ")) }
 }
 
 fn numbered(source: &str) -> String {
     let width = source.lines().count().to_string().len();
-    let lines: Vec<String> = source
-        .lines()
-        .enumerate()
-        .map(|(index, line)| format!("  {:>width$} | {line}", index + 1))
-        .collect();
+    let lines: Vec<String> =
+        source.lines().enumerate().map(|(index, line)| format!("  {:>width$} | {line}", index + 1)).collect();
     lines.join("\n")
 }
 

@@ -41,18 +41,13 @@ pub(crate) async fn verify_dir(
     key: PublicKey,
     checkpoint: Option<String>,
 ) -> CommandResult<Verified> {
-    let options = VerifyOptions {
-        key: Some(key),
-        checkpoint,
-    };
+    let options = VerifyOptions { key: Some(key), checkpoint };
     let place = dir.clone();
     let checked = tokio::task::spawn_blocking(move || alknet_audit::verify(&place, &options)).await;
     match checked {
         Ok(Ok(report)) => Ok(Verified { report, dir }),
         Ok(Err(error)) => Err(failure(&error, &dir)),
-        Err(_) => Err(CommandError::internal(
-            "the verification broke off; this is a defect",
-        )),
+        Err(_) => Err(CommandError::internal("the verification broke off; this is a defect")),
     }
 }
 
@@ -86,10 +81,7 @@ fn subject(args: &VerifyArgs, context: &Context) -> CommandResult<(PathBuf, Publ
         }
     };
     if !dir_and_key.0.is_dir() {
-        return Err(CommandError::configuration(format!(
-            "there is no folder {}",
-            dir_and_key.0.display()
-        )));
+        return Err(CommandError::configuration(format!("there is no folder {}", dir_and_key.0.display())));
     }
     Ok(dir_and_key)
 }
@@ -162,26 +154,16 @@ impl Verified {
         let mut lines = vec![
             format!("{}  {}", style.green("verified"), self.dir.display()),
             format!("log       {}", report.origin),
-            format!(
-                "records   {}, each in canonical form and in the tree of hashes",
-                report.records
-            ),
+            format!("records   {}, each in canonical form and in the tree of hashes", report.records),
         ];
         if let Some((first, last)) = report.times {
-            lines.push(format!(
-                "from      {} to {}",
-                timestamp(&json!(first)),
-                timestamp(&json!(last))
-            ));
+            lines.push(format!("from      {} to {}", timestamp(&json!(first)), timestamp(&json!(last))));
         }
         lines.push(format!(
             "calls     {} admitted, {} refused, {} ended",
             report.admitted, report.refused, report.finished
         ));
-        lines.push(format!(
-            "sources   {}, each with the digest that was recorded",
-            report.sources
-        ));
+        lines.push(format!("sources   {}, each with the digest that was recorded", report.sources));
         lines.push(format!("root      {}", report.root));
         lines.push(format!(
             "signed    {} of {} records, by the key that was asked for",
@@ -189,9 +171,7 @@ impl Verified {
         ));
         let unsigned = report.records.saturating_sub(report.covered);
         if unsigned > 0 {
-            lines.push(format!(
-                "unsigned  {unsigned} records: the host still runs, or was killed"
-            ));
+            lines.push(format!("unsigned  {unsigned} records: the host still runs, or was killed"));
         }
         if report.unfinished > 0 {
             lines.push(format!(
@@ -224,10 +204,7 @@ mod tests {
     fn log(dir: &Path) -> Ed25519SecretKey {
         let key = Ed25519SecretKey::generate().unwrap();
         let log = AuditLog::open(dir, Options::new(key.clone(), std::sync::Arc::new(SystemClock))).unwrap();
-        let event = ConfigLoaded {
-            config: Hash::of(b"x"),
-            outcome: ConfigOutcome::Accepted,
-        };
+        let event = ConfigLoaded { config: Hash::of(b"x"), outcome: ConfigOutcome::Accepted };
         log.append(&Event::ConfigLoaded(event)).unwrap();
         log.close().unwrap();
         key
@@ -237,9 +214,7 @@ mod tests {
     async fn an_untouched_log_verifies_and_a_changed_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let key = log(dir.path());
-        let verified = verify_dir(dir.path().to_owned(), key.public(), None)
-            .await
-            .unwrap();
+        let verified = verify_dir(dir.path().to_owned(), key.public(), None).await.unwrap();
         assert_eq!(verified.to_json()["ok"], true);
         assert!(
             verified.to_text(Style::new(false)).starts_with("verified  "),
@@ -248,14 +223,10 @@ mod tests {
         );
 
         let other = Ed25519SecretKey::generate().unwrap();
-        let error = verify_dir(dir.path().to_owned(), other.public(), None)
-            .await
-            .unwrap_err();
+        let error = verify_dir(dir.path().to_owned(), other.public(), None).await.unwrap_err();
         assert_eq!(error.kind().code(), 5);
         std::fs::remove_file(dir.path().join("checkpoint")).unwrap();
-        let error = verify_dir(dir.path().to_owned(), key.public(), None)
-            .await
-            .unwrap_err();
+        let error = verify_dir(dir.path().to_owned(), key.public(), None).await.unwrap_err();
         assert_eq!(error.kind().code(), 5, "{error}");
     }
 

@@ -23,11 +23,7 @@ pub(super) fn records(entries: &[Value]) -> String {
         let record = entry.get("record").unwrap_or(&Value::Null);
         let took = record.get("micros").and_then(Value::as_u64).map(human_micros);
         table.row([
-            entry
-                .get("index")
-                .and_then(Value::as_u64)
-                .unwrap_or_default()
-                .to_string(),
+            entry.get("index").and_then(Value::as_u64).unwrap_or_default().to_string(),
             timestamp(record.get("time").unwrap_or(&Value::Null)),
             text(record, "kind").to_owned(),
             text(record, "caller").to_owned(),
@@ -43,16 +39,7 @@ pub(super) fn records(entries: &[Value]) -> String {
 /// A call with everything it called, as a tree: nodes are `{call, entries, calls}`.
 pub(super) fn tree(trace: &Value, asked: &str, style: Style) -> String {
     let mut lines = Vec::new();
-    branch(
-        trace,
-        &Place {
-            asked,
-            style,
-            first: "",
-            rest: "",
-        },
-        &mut lines,
-    );
+    branch(trace, &Place { asked, style, first: "", rest: "" }, &mut lines);
     lines.join("\n")
 }
 
@@ -67,71 +54,34 @@ struct Place<'a> {
 
 fn branch(node: &Value, place: &Place<'_>, lines: &mut Vec<String>) {
     lines.push(format!("{}{}", place.first, headline(node, place)));
-    let children = node
-        .get("calls")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let children = node.get("calls").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for (index, child) in children.iter().enumerate() {
         let last = index + 1 == children.len();
         let first = format!("{}{}", place.rest, if last { "└─ " } else { "├─ " });
         let rest = format!("{}{}", place.rest, if last { "   " } else { "│  " });
-        branch(
-            child,
-            &Place {
-                first: &first,
-                rest: &rest,
-                ..*place
-            },
-            lines,
-        );
+        branch(child, &Place { first: &first, rest: &rest, ..*place }, lines);
     }
 }
 
 /// One call: what it called, on whose authority, how it ended, how long it took.
 fn headline(node: &Value, place: &Place<'_>) -> String {
-    let entries = node
-        .get("entries")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let entries = node.get("entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let records: Vec<&Value> = entries.iter().filter_map(|entry| entry.get("record")).collect();
-    let of_kind = |kind: &str| {
-        records
-            .iter()
-            .copied()
-            .find(|record| text(record, "kind") == kind)
-    };
-    let decided = of_kind("call.admitted")
-        .or_else(|| of_kind("call.refused"))
-        .unwrap_or(&Value::Null);
+    let of_kind = |kind: &str| records.iter().copied().find(|record| text(record, "kind") == kind);
+    let decided = of_kind("call.admitted").or_else(|| of_kind("call.refused")).unwrap_or(&Value::Null);
     let ended = of_kind("call.finished").or_else(|| of_kind("call.refused"));
     let code = ended.map_or_else(|| "still running, or lost".to_owned(), outcome);
-    let code = if code == "OK" {
-        place.style.green(&code)
-    } else {
-        place.style.red(&code)
-    };
-    let took = ended
-        .and_then(|record| record.get("micros"))
-        .and_then(Value::as_u64)
-        .map(human_micros);
+    let code = if code == "OK" { place.style.green(&code) } else { place.style.red(&code) };
+    let took = ended.and_then(|record| record.get("micros")).and_then(Value::as_u64).map(human_micros);
     let authority = match text(decided, "authority") {
         "" => "anonymous",
         label => label,
     };
     let call = text(node, "call");
     let mark = if call == place.asked { " ←" } else { "" };
-    let events: Vec<&str> = records
-        .iter()
-        .map(|record| text(record, "kind"))
-        .filter(|kind| !kind.starts_with("call."))
-        .collect();
-    let events = if events.is_empty() {
-        String::new()
-    } else {
-        format!("  [{}]", events.join(", "))
-    };
+    let events: Vec<&str> =
+        records.iter().map(|record| text(record, "kind")).filter(|kind| !kind.starts_with("call.")).collect();
+    let events = if events.is_empty() { String::new() } else { format!("  [{}]", events.join(", ")) };
     format!(
         "{}  as {authority}  {code}{}{events}  {}{mark}",
         place.style.bold(text(decided, "operation")),

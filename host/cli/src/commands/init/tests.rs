@@ -12,11 +12,7 @@ fn tree(dir: &Path) -> BTreeSet<(String, u32)> {
         let mode = path.symlink_metadata().unwrap().permissions().mode() & 0o777;
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
-            found.extend(
-                tree(&path)
-                    .into_iter()
-                    .map(|(below, mode)| (format!("{name}/{below}"), mode)),
-            );
+            found.extend(tree(&path).into_iter().map(|(below, mode)| (format!("{name}/{below}"), mode)));
         }
         found.insert((name, mode));
     }
@@ -55,10 +51,7 @@ fn a_project_is_complete_and_private() {
     let text = fs::read_to_string(&done.config).unwrap();
     for key in [opened.layout.host_key(), opened.layout.operator_key()] {
         let secret = fs::read_to_string(key).unwrap();
-        assert!(
-            !text.contains(secret.trim()),
-            "no private key is in the configuration"
-        );
+        assert!(!text.contains(secret.trim()), "no private key is in the configuration");
     }
 }
 
@@ -98,15 +91,10 @@ fn a_failure_leaves_nothing_behind() {
     fs::write(dir.path().join(FILES_DIR), "mine").unwrap();
     let before = tree(dir.path());
     let error = init(dir.path()).unwrap_err().to_string();
-    assert!(
-        error.starts_with("cannot create ") && error.contains(FILES_DIR),
-        "{error}"
-    );
+    assert!(error.starts_with("cannot create ") && error.contains(FILES_DIR), "{error}");
     assert_eq!(tree(dir.path()), before);
 
-    let error = init(&dir.path().join(FILES_DIR).join("below"))
-        .unwrap_err()
-        .to_string();
+    let error = init(&dir.path().join(FILES_DIR).join("below")).unwrap_err().to_string();
     assert!(error.starts_with("cannot create "), "{error}");
     assert_eq!(tree(dir.path()), before);
 }

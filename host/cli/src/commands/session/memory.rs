@@ -27,10 +27,7 @@ pub(in crate::commands) fn remembered(host: &RemoteHost) -> Option<String> {
 /// Keeps a session; whether there was a place to keep it.
 pub(super) fn remember(host: &RemoteHost, session: &str) -> CommandResult<bool> {
     let Some(file) = file(host) else { return Ok(false) };
-    let kept = Kept {
-        host: host.fingerprint().to_string(),
-        session: session.to_owned(),
-    };
+    let kept = Kept { host: host.fingerprint().to_string(), session: session.to_owned() };
     let text = serde_json::to_string(&kept).unwrap_or_default();
     write_private(&file, &text)
         .map_err(|error| CommandError::configuration(format!("cannot write {}: {error}", file.display())))?;
@@ -73,10 +70,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(FILE_NAME);
         for session in ["aa", "bb"] {
-            let kept = Kept {
-                host: "ed25519:00".to_owned(),
-                session: session.to_owned(),
-            };
+            let kept = Kept { host: "ed25519:00".to_owned(), session: session.to_owned() };
             write_private(&file, &serde_json::to_string(&kept).unwrap()).unwrap();
             assert_eq!(read(&file), Some(kept));
             assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);

@@ -20,12 +20,7 @@ pub(super) async fn run(args: &OpenArgs, context: &Context) -> CommandResult {
     if output.is_json() {
         return output.json(&answer);
     }
-    let mut summary = view::opened(
-        &answer,
-        args.env.as_deref(),
-        SystemClock.unix_seconds(),
-        output.style(),
-    );
+    let mut summary = view::opened(&answer, args.env.as_deref(), SystemClock.unix_seconds(), output.style());
     if !kept {
         summary.push_str(
             "\nThere is no data folder here to keep the id in: pass --session to the other commands.",
@@ -71,9 +66,6 @@ mod tests {
         args.ttl = Some(Duration::from_millis(1));
         args.env = Some(vec!["a/b".to_owned()]);
         args.profile = Some("p".to_owned());
-        assert_eq!(
-            request(&args),
-            json!({"ttl_seconds": 1, "env": ["a/b"], "profile": "p"})
-        );
+        assert_eq!(request(&args), json!({"ttl_seconds": 1, "env": ["a/b"], "profile": "p"}));
     }
 }

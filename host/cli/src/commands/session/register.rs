@@ -55,11 +55,7 @@ pub(super) async fn run(args: &RegisterArgs, context: &Context) -> CommandResult
 /// The input of `session/register` but for the session.
 fn request(args: &RegisterArgs, source: &str) -> CommandResult<Map<String, Value>> {
     let language = Language::of(&args.file)?;
-    let stem = args
-        .file
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
+    let stem = args.file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name = args.name.as_deref().unwrap_or(stem);
     let sidecar = sidecar(&args.file)?;
     let schema = |file: Option<&Path>, beside: Option<Value>| match file {
@@ -74,18 +70,9 @@ fn request(args: &RegisterArgs, source: &str) -> CommandResult<Map<String, Value
     let mut request = Map::new();
     let mut set = |key: &str, value: Value| request.insert(key.to_owned(), value);
     set("name", json!(name));
-    set(
-        "description",
-        json!(description.unwrap_or_else(|| name.to_owned())),
-    );
-    set(
-        "input_schema",
-        schema(args.input_schema.as_deref(), sidecar.input_schema)?,
-    );
-    set(
-        "output_schema",
-        schema(args.output_schema.as_deref(), sidecar.output_schema)?,
-    );
+    set("description", json!(description.unwrap_or_else(|| name.to_owned())));
+    set("input_schema", schema(args.input_schema.as_deref(), sidecar.input_schema)?);
+    set("output_schema", schema(args.output_schema.as_deref(), sidecar.output_schema)?);
     set("language", json!(language.name()));
     set("source", json!(source));
     set("examples", Value::Array(examples));
@@ -121,13 +108,9 @@ pub(super) fn source_error(error: CallError, file: &str, source: &str) -> Comman
     if error.code().as_str() != "SOURCE_REJECTED" {
         return explain(error);
     }
-    let diagnostics = error
-        .details()
-        .and_then(|details| details.get("diagnostics"))
-        .cloned();
-    let diagnostics: Vec<Diagnostic> = diagnostics
-        .and_then(|list| serde_json::from_value(list).ok())
-        .unwrap_or_default();
+    let diagnostics = error.details().and_then(|details| details.get("diagnostics")).cloned();
+    let diagnostics: Vec<Diagnostic> =
+        diagnostics.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
     if diagnostics.is_empty() {
         return explain(error);
     }
@@ -141,10 +124,7 @@ fn example_error(
     request: &Value,
     otherwise: impl FnOnce(CallError) -> CommandError,
 ) -> CommandError {
-    let Some(details) = error
-        .details()
-        .filter(|_| error.code().as_str() == "EXAMPLE_FAILED")
-    else {
+    let Some(details) = error.details().filter(|_| error.code().as_str() == "EXAMPLE_FAILED") else {
         return otherwise(error);
     };
     let index = details.get("index").and_then(Value::as_u64).unwrap_or_default();
@@ -165,10 +145,8 @@ impl Language {
         match file.extension().and_then(|ending| ending.to_str()) {
             Some("ts" | "mts") => Ok(Self::TypeScript),
             Some("js" | "mjs") => Ok(Self::JavaScript),
-            _ => Err(
-                CommandError::usage(format!("{}: the language is told by the ending", file.display()))
-                    .hint("name the file .ts or .mts for TypeScript, .js or .mjs for JavaScript"),
-            ),
+            _ => Err(CommandError::usage(format!("{}: the language is told by the ending", file.display()))
+                .hint("name the file .ts or .mts for TypeScript, .js or .mjs for JavaScript")),
         }
     }
 
@@ -228,17 +206,11 @@ mod tests {
         assert_eq!(request["env"], json!(["c/d"]));
         assert_eq!(request["kind"], "query");
         assert_eq!(request["input_schema"], json!({"type": "object"}));
-        assert_eq!(
-            request["examples"],
-            json!([{"input": 1, "output": 2}, {"input": 3, "output": 4}])
-        );
+        assert_eq!(request["examples"], json!([{"input": 1, "output": 2}, {"input": 3, "output": 4}]));
 
         args.examples = vec!["{".to_owned()];
         let error = super::request(&args, "").unwrap_err().to_text();
-        assert!(
-            error.starts_with("error: --example 1:1:1: not valid JSON"),
-            "{error}"
-        );
+        assert!(error.starts_with("error: --example 1:1:1: not valid JSON"), "{error}");
         std::fs::write(dir.path().join("t.schema.json"), "{\"shema\": 1}").unwrap();
         let error = super::request(&args, "").unwrap_err().to_text();
         assert!(error.contains("t.schema.json: unknown field `shema`"), "{error}");
@@ -258,10 +230,7 @@ mod tests {
             json!({"diagnostics": [{"message": "expected `}`", "line": 1, "column": 3, "snippet": "ab"}]});
         let error = CallError::new("SOURCE_REJECTED", "1:3: expected `}`").with_details(details);
         let failure = source_error(error, "t.ts", "ab");
-        assert_eq!(
-            failure.to_text(),
-            "t.ts:1:3: error: expected `}`\n   |\n 1 | ab\n   |   ^"
-        );
+        assert_eq!(failure.to_text(), "t.ts:1:3: error: expected `}`\n   |\n 1 | ab\n   |   ^");
         assert_eq!(failure.to_json()["code"], "SOURCE_REJECTED");
         assert_eq!(failure.kind().code(), 1);
     }

@@ -17,12 +17,7 @@ pub(super) async fn run(args: &RunArgs, context: &Context) -> CommandResult {
     let mut request = Map::new();
     request.insert("language".to_owned(), json!(language.name()));
     request.insert("source".to_owned(), json!(source));
-    request.insert(
-        "input".to_owned(),
-        InputSource::of(args.input.as_deref())
-            .beside(&args.client)?
-            .read()?,
-    );
+    request.insert("input".to_owned(), InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?);
     if let Some(env) = &args.env {
         request.insert("env".to_owned(), json!(env));
     }
@@ -50,17 +45,9 @@ fn explain(error: CallError, file: &str, source: &str) -> CommandError {
     let Some(place) = at.and_then(Place::deserialize_from) else {
         return source_error(error, file, source);
     };
-    let logs = error
-        .details()
-        .and_then(|details| details.get("logs"))
-        .and_then(Value::as_array)
-        .cloned();
+    let logs = error.details().and_then(|details| details.get("logs")).and_then(Value::as_array).cloned();
     let Place { line, column } = place;
-    let diagnostic = Diagnostic {
-        message: format!("{}: {}", error.code(), error.message()),
-        line,
-        column,
-    };
+    let diagnostic = Diagnostic { message: format!("{}: {}", error.code(), error.message()), line, column };
     let mut rendered = render_diagnostics(file, source, &[diagnostic]);
     for line in logs.iter().flatten().filter_map(Value::as_str) {
         rendered.push_str("\n  log: ");

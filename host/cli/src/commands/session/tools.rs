@@ -10,9 +10,7 @@ use crate::failure::CommandResult;
 use crate::input::InputSource;
 
 pub(super) async fn invoke(args: &InvokeArgs, context: &Context) -> CommandResult {
-    let input = InputSource::of(args.input.as_deref())
-        .beside(&args.client)?
-        .read()?;
+    let input = InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?;
     let answer = with_host(&args.client, context, async |host| {
         let session = session_id(&args.session, host)?;
         let request = json!({ "session": session, "operation": args.name, "input": input });
@@ -35,12 +33,7 @@ pub(super) async fn list(args: &ListArgs, context: &Context) -> CommandResult {
     if output.is_json() {
         return output.json(&answer);
     }
-    output.text(&view::listed(
-        &answer,
-        current.as_deref(),
-        SystemClock.unix_seconds(),
-        output.style(),
-    ))
+    output.text(&view::listed(&answer, current.as_deref(), SystemClock.unix_seconds(), output.style()))
 }
 
 pub(super) async fn remove(args: &RemoveArgs, context: &Context) -> CommandResult {
@@ -60,10 +53,7 @@ pub(super) async fn remove(args: &RemoveArgs, context: &Context) -> CommandResul
 pub(super) async fn close(args: &ListArgs, context: &Context) -> CommandResult {
     let answer = with_host(&args.client, context, async |host| {
         let session = session_id(&args.session, host)?;
-        let answer = host
-            .call("session/close", &json!({ "session": session }))
-            .await
-            .map_err(explain)?;
+        let answer = host.call("session/close", &json!({ "session": session })).await.map_err(explain)?;
         memory::forget(host, &session);
         Ok(answer)
     })

@@ -10,10 +10,7 @@ pub(super) fn opened(answer: &Value, wanted: Option<&[String]>, now: u64, style:
     let granted = entries(answer, "/env");
     let mut lines = vec![
         format!("session  {}", style.bold(text(answer, "/session"))),
-        format!(
-            "expires  {}",
-            expiry(answer.pointer("/expires_at").unwrap_or(&Value::Null), now)
-        ),
+        format!("expires  {}", expiry(answer.pointer("/expires_at").unwrap_or(&Value::Null), now)),
         format!("runs as  {}", authority(answer)),
         format!("limits   {}", limits(answer)),
     ];
@@ -32,32 +29,21 @@ pub(super) fn opened(answer: &Value, wanted: Option<&[String]>, now: u64, style:
 
 /// A tool that was just registered: `session/register`.
 pub(super) fn registered(answer: &Value, style: Style) -> String {
-    let version = answer
-        .pointer("/version")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
-    let examples = answer
-        .pointer("/examples_passed")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
+    let version = answer.pointer("/version").and_then(Value::as_u64).unwrap_or_default();
+    let examples = answer.pointer("/examples_passed").and_then(Value::as_u64).unwrap_or_default();
     let passed = match examples {
         0 => "no examples given".to_owned(),
         1 => "1 example passed".to_owned(),
         more => format!("{more} examples passed"),
     };
     let operation = style.bold(text(answer, "/operation"));
-    format!(
-        "{operation} version {version}, {passed}\nsource   sha256:{}",
-        text(answer, "/digest")
-    )
+    format!("{operation} version {version}, {passed}\nsource   sha256:{}", text(answer, "/digest"))
 }
 
 /// Sessions with their tools: `session/list`.
 pub(super) fn listed(answer: &Value, current: Option<&str>, now: u64, style: Style) -> String {
-    let sessions: Vec<String> = entries(answer, "/sessions")
-        .iter()
-        .map(|session| listed_one(session, current, now, style))
-        .collect();
+    let sessions: Vec<String> =
+        entries(answer, "/sessions").iter().map(|session| listed_one(session, current, now, style)).collect();
     if sessions.is_empty() {
         return "no sessions are open; `alknet-agent session open` opens one".to_owned();
     }
@@ -66,33 +52,19 @@ pub(super) fn listed(answer: &Value, current: Option<&str>, now: u64, style: Sty
 
 fn listed_one(session: &Value, current: Option<&str>, now: u64, style: Style) -> String {
     let id = text(session, "/session");
-    let mark = if current == Some(id) {
-        " (used when --session is left out)"
-    } else {
-        ""
-    };
+    let mark = if current == Some(id) { " (used when --session is left out)" } else { "" };
     let label = match text(session, "/label") {
         "" => String::new(),
         label => format!(" \"{label}\""),
     };
-    let env: Vec<&str> = entries(session, "/env")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
+    let env: Vec<&str> = entries(session, "/env").iter().filter_map(Value::as_str).collect();
     let mut lines = vec![
         format!("session  {}{label}{mark}", style.bold(id)),
-        format!(
-            "expires  {}",
-            expiry(session.pointer("/expires_at").unwrap_or(&Value::Null), now)
-        ),
+        format!("expires  {}", expiry(session.pointer("/expires_at").unwrap_or(&Value::Null), now)),
         format!(
             "profile  {}, may call {}",
             text(session, "/profile"),
-            if env.is_empty() {
-                "nothing".to_owned()
-            } else {
-                env.join(", ")
-            }
+            if env.is_empty() { "nothing".to_owned() } else { env.join(", ") }
         ),
     ];
     let tools = entries(session, "/operations");
@@ -107,10 +79,7 @@ fn listed_one(session: &Value, current: Option<&str>, now: u64, style: Style) ->
         ("description", Align::Left),
     ]);
     for tool in tools {
-        let version = tool
-            .pointer("/version")
-            .and_then(Value::as_u64)
-            .unwrap_or_default();
+        let version = tool.pointer("/version").and_then(Value::as_u64).unwrap_or_default();
         let digest: String = text(tool, "/digest").chars().take(12).collect();
         table.row([
             text(tool, "/name").to_owned(),
@@ -137,16 +106,9 @@ pub(super) fn ran(answer: &Value, style: Style) -> String {
     if calls.is_empty() {
         return lines.join("\n");
     }
-    let mut table = Table::new(&[
-        ("call", Align::Left),
-        ("outcome", Align::Left),
-        ("time", Align::Right),
-    ]);
+    let mut table = Table::new(&[("call", Align::Left), ("outcome", Align::Left), ("time", Align::Right)]);
     for call in calls.iter().take(CALLS_SHOWN_MAX) {
-        let micros = call
-            .pointer("/micros")
-            .and_then(Value::as_u64)
-            .unwrap_or_default();
+        let micros = call.pointer("/micros").and_then(Value::as_u64).unwrap_or_default();
         table.row([
             text(call, "/operation").to_owned(),
             text(call, "/outcome").to_owned(),
@@ -155,21 +117,15 @@ pub(super) fn ran(answer: &Value, style: Style) -> String {
     }
     lines.push(style.dim(&table.render("")));
     if calls.len() > CALLS_SHOWN_MAX {
-        lines.push(format!(
-            "… and {} more; --json has them all",
-            calls.len() - CALLS_SHOWN_MAX
-        ));
+        lines.push(format!("… and {} more; --json has them all", calls.len() - CALLS_SHOWN_MAX));
     }
     lines.join("\n")
 }
 
 /// Operations with what they do: entries of `services/list` and of a session's env.
 pub(super) fn operations(entries: &[Value]) -> Table {
-    let mut table = Table::new(&[
-        ("operation", Align::Left),
-        ("kind", Align::Left),
-        ("description", Align::Left),
-    ]);
+    let mut table =
+        Table::new(&[("operation", Align::Left), ("kind", Align::Left), ("description", Align::Left)]);
     for entry in entries {
         table.row([
             text(entry, "/name").to_owned(),
@@ -182,29 +138,18 @@ pub(super) fn operations(entries: &[Value]) -> Table {
 
 fn not_granted<'a>(granted: &[Value], wanted: &'a [String]) -> Vec<&'a str> {
     let has = |name: &str| granted.iter().any(|entry| text(entry, "/name") == name);
-    wanted
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !has(name))
-        .collect()
+    wanted.iter().map(String::as_str).filter(|name| !has(name)).collect()
 }
 
 fn expiry(at: &Value, now: u64) -> String {
     match at.as_u64().and_then(|at| at.checked_sub(now)) {
-        Some(left) => format!(
-            "{}, in {}",
-            timestamp(at),
-            human_micros(left.saturating_mul(1_000_000))
-        ),
+        Some(left) => format!("{}, in {}", timestamp(at), human_micros(left.saturating_mul(1_000_000))),
         None => timestamp(at),
     }
 }
 
 fn authority(answer: &Value) -> String {
-    let scopes: Vec<&str> = entries(answer, "/authority/scopes")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
+    let scopes: Vec<&str> = entries(answer, "/authority/scopes").iter().filter_map(Value::as_str).collect();
     let label = text(answer, "/authority/label");
     if scopes.is_empty() {
         format!("{label}, without scopes")
@@ -217,10 +162,7 @@ fn limits(answer: &Value) -> String {
     let limit = |name: &str| answer.pointer(&format!("/limits/{name}")).and_then(Value::as_u64);
     let mut parts = Vec::new();
     if let Some(millis) = limit("cpu_ms") {
-        parts.push(format!(
-            "{} CPU a call",
-            human_micros(millis.saturating_mul(1_000))
-        ));
+        parts.push(format!("{} CPU a call", human_micros(millis.saturating_mul(1_000))));
     }
     if let Some(millis) = limit("wall_ms") {
         parts.push(format!("{} in all", human_micros(millis.saturating_mul(1_000))));
@@ -231,27 +173,15 @@ fn limits(answer: &Value) -> String {
     if let Some(tools) = limit("operations") {
         parts.push(count(usize::try_from(tools).unwrap_or(usize::MAX), "tool"));
     }
-    if parts.is_empty() {
-        "the host's".to_owned()
-    } else {
-        parts.join(", ")
-    }
+    if parts.is_empty() { "the host's".to_owned() } else { parts.join(", ") }
 }
 
 fn entries<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// The text, cut to a number of characters.
@@ -298,10 +228,7 @@ refused  fs/write: outside the profile";
     #[test]
     fn a_registered_tool() {
         let answer = json!({"operation": "session/x", "version": 2, "digest": "ab", "examples_passed": 1});
-        assert_eq!(
-            registered(&answer, PLAIN()),
-            "session/x version 2, 1 example passed\nsource   sha256:ab"
-        );
+        assert_eq!(registered(&answer, PLAIN()), "session/x version 2, 1 example passed\nsource   sha256:ab");
     }
 
     #[test]
@@ -339,9 +266,8 @@ call     outcome    time
 fs/list  OK       1.5 ms";
         assert_eq!(ran(&answer, PLAIN()), expected);
         assert_eq!(ran(&json!({}), PLAIN()), "");
-        let many: Vec<Value> = (0..60)
-            .map(|_| json!({"operation": "a/b", "outcome": "OK", "micros": 1}))
-            .collect();
+        let many: Vec<Value> =
+            (0..60).map(|_| json!({"operation": "a/b", "outcome": "OK", "micros": 1})).collect();
         assert!(ran(&json!({"calls": many}), PLAIN()).ends_with("… and 10 more; --json has them all"));
     }
 }

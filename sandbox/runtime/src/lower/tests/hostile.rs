@@ -1,8 +1,11 @@
 //! Sources written to exhaust the compiler.
 
-use std::time::{Duration, Instant};
-
-use super::super::{STACK_BYTES, compile::compile, lower, nesting::bound};
+use super::super::{
+    SOURCE_BYTES_MAX, STACK_BYTES,
+    compile::compile,
+    lower,
+    nesting::{PENDING_TOKENS_MAX, bound},
+};
 use crate::{Language, Source};
 
 /// How a source nests: `opening` over and over, `middle`, and `closing` as often.
@@ -13,7 +16,12 @@ struct Pattern {
     closing: &'static str,
 }
 
-const fn pattern(before: &'static str, opening: &'static str, middle: &'static str, closing: &'static str) -> Pattern {
+const fn pattern(
+    before: &'static str,
+    opening: &'static str,
+    middle: &'static str,
+    closing: &'static str,
+) -> Pattern {
     Pattern { before, opening, middle, closing }
 }
 
@@ -171,19 +179,19 @@ const PATTERNS: &[Pattern] = &[
     pattern("x = a", "\n++\na", "", ""),
 ];
 
+const LANGUAGES: [Language; 2] = [Language::TypeScript, Language::JavaScript];
+
+/// The longest source a caller lets through.
+const LONG: usize = 256 * 1024;
+
 fn repeated(pattern: &Pattern, times: usize) -> String {
-    format!(
-        "{}{}{}{}\nexport default function () {{}}",
-        pattern.before,
-        pattern.opening.repeat(times),
-        pattern.middle,
-        pattern.closing.repeat(times)
-    )
+    let Pattern { before, opening, middle, closing } = pattern;
+    format!("{before}{}{middle}{}\n", opening.repeat(times), closing.repeat(times))
 }
 
 /// The pattern nested as deeply as it may be.
 fn deepest(pattern: &Pattern) -> String {
-    let (mut fits, mut exceeds) = (1, 100_000);
+    let (mut fits, mut exceeds) = (1, 2 + usize::try_from(PENDING_TOKENS_MAX).unwrap());
     while exceeds - fits > 1 {
         let times = (fits + exceeds) / 2;
         if bound(&repeated(pattern, times)).is_ok() { fits = times } else { exceeds = times }
@@ -191,61 +199,119 @@ fn deepest(pattern: &Pattern) -> String {
     repeated(pattern, fits)
 }
 
+/// Every construct, as deep as it may be, leaves half of the stack unused.
 #[test]
-fn measure() {
-    let only = std::env::var("ONLY").ok();
+#[cfg(target_os = "linux")]
+fn every_construct_fits_the_stack() {
     for pattern in PATTERNS {
-        if only.as_ref().is_some_and(|only| !pattern.opening.contains(only)) { continue }
-        for language in [Language::TypeScript, Language::JavaScript] {
         let text = deepest(pattern);
-        eprint!("{:?} {:14} {:18} {:6}B ", language, pattern.before.escape_debug().to_string(), pattern.opening.escape_debug().to_string(), text.len());
-        let (stack, time, out) = std::thread::Builder::new().stack_size(1 << 31).spawn({ let text = text.clone(); move || {
-            let started = Instant::now();
-            let out = compile(language, &text);
-            let time = started.elapsed();
-            (stack_rss(), time, out)
-        }}).unwrap().join().unwrap();
-        let message = match out { Ok(l) => format!("ok {}", l.js.len()), Err(d) => format!("{} {}", d[0], d.len()) };
-        eprint!("{:6} KiB {:9.3?} {:60.60}", stack / 1024, time, message);
-        let unit = text.replace("\nexport default function () {}", "");
-        let flood = format!("{};\n", unit).repeat(256 * 1024 / (unit.len() + 2));
-        let started = Instant::now();
-        let r = lower(&Source { language, file: "", text: &flood });
-        eprint!(" flood {:9.3?} {:.30}", started.elapsed(), match r { Ok(_) => "ok".into(), Err(d) => d[0].to_string() });
-        let big = repeated(pattern, 256*1024 / (pattern.opening.len() + pattern.closing.len()));
-        let started = Instant::now();
-        let r = lower(&Source { language, file: "", text: &big });
-        eprintln!(" big {:9.3?} {:.50}", started.elapsed(), match r { Ok(_) => "ok".into(), Err(d) => d[0].to_string() });
+        for language in LANGUAGES {
+            let text = text.clone();
+            let compiled = move || {
+                drop(compile(language, &text));
+                stack_used()
+            };
+            let thread = std::thread::Builder::new().stack_size(4 * STACK_BYTES).spawn(compiled).unwrap();
+            let used = thread.join().unwrap();
+            assert!(used > 0 && used < STACK_BYTES / 2, "{used} bytes: {:?} {language:?}", pattern.opening);
         }
     }
 }
 
-fn stack_rss() -> usize {
+/// Bytes of the current thread's stack that were ever used.
+#[cfg(target_os = "linux")]
+fn stack_used() -> usize {
     let here = 0u8;
     let address = std::ptr::from_ref(&here).addr();
     let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let hex = |text: &str| usize::from_str_radix(text, 16).ok();
     let mut inside = false;
     for line in maps.lines() {
-        if let Some((range, _)) = line.split_once(' ') && let Some((from, to)) = range.split_once('-')
-            && let (Ok(from), Ok(to)) = (usize::from_str_radix(from, 16), usize::from_str_radix(to, 16)) {
-                inside = (from..to).contains(&address);
-        }
-        if inside && let Some(kb) = line.strip_prefix("Rss:") {
-            return kb.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024;
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        if let Some((Some(from), Some(to))) = range.map(|(from, to)| (hex(from), hex(to))) {
+            inside = (from..to).contains(&address);
+        } else if let (true, Some(size)) = (inside, line.strip_prefix("Rss:")) {
+            return 1024 * size.trim().trim_end_matches(" kB").parse::<usize>().unwrap();
         }
     }
     0
 }
 
-const FLAT: &[&str] = &["var a;", "let a;", "function a(){}\n", "class a{}\n", "enum A{x=y}\n", "enum A{x}\n", "enum A{x='a'+x}\n", "enum A{x,y=A.x}\n", "const enum A{x=1}\n",
- "namespace a{export let b=1}\n", "namespace a.b{let c}\n", "a:;", "a=>a;", "(a)=>a;", "a;", "a\n", "a,", ";", "{}", "[]\n", "``;", "/a/;", "#a;", "@a;", "import'a';", "import{type a}from'a';", "import type{a}from'a';", "export{a};", "export{a as b};", "export default 1;", "export*from'a';", "import('a');", "import.meta;", "await a;", "label:while(1)break label;", "interface A{}\n", "type a=b;", "declare let a;", "a<b>c;", "a<b;", "a<b>(c);", "((a));", "(a,b);", "async(a);", "class A{constructor(private a){}}\n", "class A{a;b=1;#c;static d}\n", "using a=b;", "\u{61};", "é;", "日,", "'a';", "0;", "abstract class A{abstract a}\n", "if(1);", "else;", "x?.y;", "(x?.y).z;", "a??=b;", "a**b;", "\n", "\r", "/**/", "//a\n", "// @ts-ignore\n", "/* @__PURE__ */a();", "new.target;", "super.a;", "yield;", "arguments;", "eval;", "delete a;", "with(a);", "08;", "a b;", "\\", "`${a}`;", "({a});", "({a:1,a:2});", "({__proto__:1,__proto__:2});", "class A{#a;#a}\n", "({get a(){}});", "function f(a,a){}\n", "switch(1){case 1:}\n", "try{}catch{}\n", "for(var a of b);", "for(const a in b);", "a.#b;", "import a=b.c;", "export import a=b;", "export as namespace a;", "export=a;", "declare module 'a'{}\n", "declare global{}\n", "function f(this:a){}\n", "function f():asserts a is b{}\n", "let a!:b;", "<a>b;", "a!;", "a as b;", "function a();", "export function a();"];
 #[test]
-fn flat() {
-    for unit in FLAT { for language in [Language::TypeScript, Language::JavaScript] {
-        let flood = format!("{}\nexport default function () {{}}", unit.repeat(256 * 1024 / unit.len()));
-        let started = Instant::now();
-        let r = lower(&Source { language, file: "", text: &flood });
-        let t = started.elapsed();
-        eprintln!("{:9.3?} {:?} {:.30} {:.60}", t, language, unit.escape_debug().to_string(), match r { Ok(l) => format!("ok {}", l.js.len()), Err(d) => d[0].to_string() });
-    }}
+fn every_construct_is_refused_beyond_its_bound() {
+    for pattern in PATTERNS {
+        let text = repeated(pattern, LONG / (pattern.opening.len() + pattern.closing.len()));
+        for language in LANGUAGES {
+            let diagnostics = lower(&Source { language, file: "t", text: &text }).unwrap_err();
+            assert_eq!(diagnostics.len(), 1, "{:?}", pattern.opening);
+            let jsx = pattern.opening == "<a>" || pattern.opening == "<b>";
+            assert!(jsx || diagnostics[0].message.contains("nested too deeply"), "{}", diagnostics[0]);
+        }
+    }
+}
+
+/// As many of the deepest as a source can hold: what takes the parser longest. Were one of them exponential, this
+/// would not end.
+#[test]
+fn many_deep_statements_are_compiled() {
+    for before in ["x = a", "x = "] {
+        for opening in ["<a", "(a=", "<T>(a=", "a<(b=", "a<{a:(b=", "<{[a", "a?(b):c=>", "({a=", "f<(", "{[a=let as ("] {
+            let pattern = Pattern { before, opening, middle: "1", closing: "" };
+            let unit = deepest(&pattern);
+            let text = unit.repeat(LONG / 4 / unit.len());
+            for language in LANGUAGES {
+                drop(lower(&Source { language, file: "t", text: &text }));
+            }
+        }
+    }
+}
+
+/// Statements that say little, as many as a source can hold.
+#[test]
+fn many_flat_statements_are_compiled() {
+    for unit in [
+        "a\n", ";", "a=>a;", "var a;", "let a;", "function a(){}\n", "class A{constructor(private a){}}\n", "enum A{x=y}\n",
+        "enum A{x,y=A.x}\n", "namespace a.b{let c}\n", "a:;", "@a;", "import'a';", "export{a};", "export default 1;",
+        "await a;", "a b;", "\\", "``;", "日,", "/*", "'a';", "{}", "#a;",
+    ] {
+        let text = unit.repeat(LONG / 2 / unit.len());
+        for language in LANGUAGES {
+            match lower(&Source { language, file: "t", text: &text }) {
+                Ok(lowered) => assert!(lowered.js.len() < 8 * LONG, "{unit}"),
+                Err(diagnostics) => assert!((1..=20).contains(&diagnostics.len()), "{unit}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn values_of_enums_cannot_grow_without_bound() {
+    let doubling: String = (1..64).map(|n| format!("a{n} = a{} + a{}, ", n - 1, n - 1)).collect();
+    let text = format!("enum E {{ a0 = 'xxxxxxxx', {doubling} }}\nexport default () => E.a0");
+    let diagnostics = lower(&Source { language: Language::TypeScript, file: "t", text: &text }).unwrap_err();
+    assert!(diagnostics[0].message.contains("enum"), "{}", diagnostics[0]);
+}
+
+#[test]
+fn a_source_of_any_length_is_answered() {
+    let text = "a;".repeat(SOURCE_BYTES_MAX);
+    let diagnostics = lower(&Source { language: Language::TypeScript, file: "t", text: &text }).unwrap_err();
+    assert!(diagnostics[0].message.contains("bytes long"), "{}", diagnostics[0]);
+}
+
+#[test]
+fn ordinary_code_is_far_from_the_bounds() {
+    let statement = "  const found = items.filter((item) => item.kind === 'file' && item.size > 10).map((item) => ({ ...item, name: `${item.name}!` }))\n";
+    let nested = (0..12).fold("return input".to_owned(), |body, n| format!("if (input > {n}) {{\n{body}\n}} else {{ input++ }}"));
+    let concatenated = (0..150).map(|n| format!("    'line {n}' +\n")).collect::<String>();
+    let table = (0..3000).map(|n| format!("  {{ id: {n}, name: 'name {n}', on: {n} > 2 }},\n")).collect::<String>();
+    let text = format!(
+        "const table = [\n{table}]\nconst text =\n{concatenated}    ''\nexport default function (input: any) {{\n{}{nested}\n}}",
+        statement.repeat(600)
+    )
+    .replace("on: 2999 > 2", "on: true");
+    let text = text.replace("> 2 }", "!== 2 }").replace("const found", "var found");
+    if let Err(diagnostics) = lower(&Source { language: Language::TypeScript, file: "t", text: &text }) {
+        panic!("{}", diagnostics[0]);
+    }
 }

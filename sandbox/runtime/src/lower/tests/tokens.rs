@@ -7,7 +7,7 @@ use oxc_parser::{Kind as Theirs, Parser, config::TokensParserConfig};
 use oxc_span::SourceType;
 
 use super::super::{
-    nesting::most_pending,
+    nesting::{bound, most_pending},
     tokens::{Kind, Tokens},
 };
 
@@ -99,7 +99,7 @@ fn reads_what_the_compiler_reads() {
         "x = (1 as number) / 2 / 3; x = a! / 2 / 'b'",
         "a: for (;;) { break a }",
     ] {
-        agree(text);
+        assert!(agree(text), "{text}");
     }
 }
 
@@ -113,25 +113,148 @@ fn asks_where_a_slash_is_unclear() {
         ("x = await /a/", 10),
         ("\\u0069f(x) /a/", 11),
     ] {
-        let refused = super::super::nesting::bound(text).unwrap_err();
+        let refused = bound(text).unwrap_err();
         assert_eq!((refused.at, refused.message.contains("parentheses")), (at, true), "{text}");
     }
     for text in ["x = {} / 2", "x = a\n/ 2", "x = a as B<c> / 2"] {
-        assert!(super::super::nesting::bound(text).is_ok(), "{text}");
+        assert!(bound(text).is_ok(), "{text}");
     }
 }
 
 /// Pieces that put a `/`, a quote or a bracket where its meaning depends on what precedes it.
 const PIECES: &[&str] = &[
-    "a", "b", "/", "/", "/", "'", "\"", "`", "(", ")", "[", "]", "{", "}", "${", "\n", " ", ";", ",", ":", "=", "=>", "<",
-    ">", "!", "++", "--", "+", "?", ".", "?.", "...", "if(a)", "while(a)", "for(;;)", "with(a)", "do ", "else ",
-    "return ", "typeof ", "void ", "await ", "yield ", "of ", "in ", "as ", "const ", "let ", "var ", "class ",
-    "function ", "async ", "new ", "this", "super", "null", "1", "1.", ".5", "0x1", "1e", "'a'", "`a`", "`a${", "}`",
-    "/a/", "/[/]/", "//", "/*", "*/", "\\", "\\u0061", "\\u{61}", "é", "\u{2028}", "\u{a0}", "#a", "#", "@", "a:",
-    "break a", "continue", "debugger", "case a:", "default:", "switch(a){", "extends ", "throw ", "delete ",
-    "instanceof ", "try{", "}catch{", "}finally{", "x.if(a)", "import ", "export ", "export default ", "type ",
-    "interface ", "enum A{", "a!", "as any", "satisfies ", "keyof ", "is ", "<a>", "<a,>", "(a)", "()=>", "{}", "[]", "()", "a=",
-    "a\n", ")\n", "}\n", "]\n", "<!--", "-->", "#!", "\r", "\\\n", "]:", "{a:", "){", "/=", "*", "**", "%", "&&", "||", "??",
+    "a",
+    "b",
+    "/",
+    "/",
+    "/",
+    "'",
+    "\"",
+    "`",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "${",
+    "\n",
+    " ",
+    ";",
+    ",",
+    ":",
+    "=",
+    "=>",
+    "<",
+    ">",
+    "!",
+    "++",
+    "--",
+    "+",
+    "?",
+    ".",
+    "?.",
+    "...",
+    "if(a)",
+    "while(a)",
+    "for(;;)",
+    "with(a)",
+    "do ",
+    "else ",
+    "return ",
+    "typeof ",
+    "void ",
+    "await ",
+    "yield ",
+    "of ",
+    "in ",
+    "as ",
+    "const ",
+    "let ",
+    "var ",
+    "class ",
+    "function ",
+    "async ",
+    "new ",
+    "this",
+    "super",
+    "null",
+    "1",
+    "1.",
+    ".5",
+    "0x1",
+    "1e",
+    "'a'",
+    "`a`",
+    "`a${",
+    "}`",
+    "/a/",
+    "/[/]/",
+    "//",
+    "/*",
+    "*/",
+    "\\",
+    "\\u0061",
+    "\\u{61}",
+    "é",
+    "\u{2028}",
+    "\u{a0}",
+    "#a",
+    "#",
+    "@",
+    "a:",
+    "break a",
+    "continue",
+    "debugger",
+    "case a:",
+    "default:",
+    "switch(a){",
+    "extends ",
+    "throw ",
+    "delete ",
+    "instanceof ",
+    "try{",
+    "}catch{",
+    "}finally{",
+    "x.if(a)",
+    "import ",
+    "export ",
+    "export default ",
+    "type ",
+    "interface ",
+    "enum A{",
+    "a!",
+    "as any",
+    "satisfies ",
+    "keyof ",
+    "is ",
+    "<a>",
+    "<a,>",
+    "(a)",
+    "()=>",
+    "{}",
+    "[]",
+    "()",
+    "a=",
+    "a\n",
+    ")\n",
+    "}\n",
+    "]\n",
+    "<!--",
+    "-->",
+    "#!",
+    "\r",
+    "\\\n",
+    "]:",
+    "{a:",
+    "){",
+    "/=",
+    "*",
+    "**",
+    "%",
+    "&&",
+    "||",
+    "??",
 ];
 
 /// Random sources, reproducible by their seed.
@@ -149,16 +272,15 @@ fn random(seed: u64, pieces: usize) -> String {
 
 #[test]
 fn agrees_on_random_sources() {
-    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20_000);
-    let read = (0..rounds).filter(|&seed| agree(&random(seed, 9))).count();
-    eprintln!("{read} of {rounds}");
-    assert!(read > 500, "{read} sources read");
+    let read = (0..20_000).filter(|&seed| agree(&random(seed, 9))).count();
+    assert!(read > 1000, "{read} sources read");
 }
+
 /// Depth of the syntax tree.
 #[derive(Default)]
 struct Depth {
-    now: usize,
-    most: usize,
+    now: u32,
+    most: u32,
 }
 
 impl<'a> Visit<'a> for Depth {
@@ -172,88 +294,25 @@ impl<'a> Visit<'a> for Depth {
     }
 }
 
-static CURRENT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+/// Whatever is written over and over, the tree is no deeper than about as many tokens are pending.
 #[test]
 fn pending_tokens_bound_the_depth() {
-    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(20_000);
     let mut read = 0;
-    std::thread::spawn(|| { let mut last = 0; loop { std::thread::sleep(std::time::Duration::from_millis(150)); let now = CURRENT.load(std::sync::atomic::Ordering::Relaxed); if now == last { eprintln!("STUCK {now} {:?}", random(now, 8)); std::thread::sleep(std::time::Duration::from_millis(350)); if now == CURRENT.load(std::sync::atomic::Ordering::Relaxed) { eprintln!("HANG"); std::process::exit(3) } } last = now; } });
-    let mut worst = (0.0, String::new());
-    for seed in std::env::var("FROM").map_or(0, |f| f.parse().unwrap())..rounds {
-        let unit = random(seed, 8);
-        let text = unit.repeat(60);
+    for seed in 0..10_000 {
+        let text = random(seed, 8).repeat(40);
+        // What is refused for its depth may take the compiler forever.
+        if bound(&text).is_err() {
+            continue;
+        }
         for kind in [SourceType::ts().with_module(true), SourceType::mjs()] {
             let Some(pending) = most_pending(&text) else { continue };
             let allocator = Allocator::new();
-            CURRENT.store(seed, std::sync::atomic::Ordering::Relaxed);
-            let started = std::time::Instant::now();
             let parsed = Parser::new(&allocator, &text, kind).parse();
-            if started.elapsed().as_millis() > 20 { eprintln!("SLOW {:?} {unit:?}", started.elapsed()); }
-            if parsed.panicked {
-                continue;
-            }
             let mut depth = Depth::default();
             depth.visit_program(&parsed.program);
-            read += 1;
-            let ratio = depth.most as f64 / f64::from(pending + 8);
-            if ratio > worst.0 { worst = (ratio, unit.clone()); eprintln!("{ratio} {unit:?} {} {pending}", depth.most); }
+            read += u32::from(!parsed.panicked);
+            assert!(depth.most <= 2 * pending + 16, "{} nodes deep, {pending} pending: {text}", depth.most);
         }
     }
-    eprintln!("{read} of {rounds}");
-}
-
-const SPEC: &[&str] = &["a", "b", "<", "<", "(", "(", ")", "{", "[", "]", "}", "=", "=>", "?", ":", ",", "async ", "extends ", "infer ", "new ", "typeof ", ">", "as ", "a=", "a:", "(a)", "()=>", "...", ".", "?.", "!", "keyof ", "function(", "class{", "class extends ", "`${", "}`", "@", "let ", "const ", "type a=", "interface a{", "in ", "is ", "asserts ", "readonly ", "abstract ", "import(", "return ", "await ", "yield ", "satisfies ", "|", "&", "get a(", "static ", "for(", "if(", "unique ", "\n", ";", "using ", "of ", "declare ", "namespace a{", "enum a{a=", "x is ", "/a/", "1", "'a'", "(a=", "({a=", "[a=", "<a,", "<a>(", "(a,b)", "(a?", "):", ")=>"];
-#[test]
-fn slow() {
-    if std::env::var("FROM").is_err() { return }
-    let from: u64 = std::env::var("FROM").unwrap().parse().unwrap();
-    let rounds: u64 = std::env::var("ROUNDS").unwrap().parse().unwrap();
-    std::thread::spawn(|| { let mut last = 0; loop { std::thread::sleep(std::time::Duration::from_millis(700)); let now = CURRENT.load(std::sync::atomic::Ordering::Relaxed); if now == last { eprintln!("STUCK {now} {:?}", spec(now)); std::thread::sleep(std::time::Duration::from_millis(3000)); if now == CURRENT.load(std::sync::atomic::Ordering::Relaxed) { eprintln!("HANG {now}"); std::process::exit(3) } } last = now; } });
-    for seed in from..rounds {
-        CURRENT.store(seed, std::sync::atomic::Ordering::Relaxed);
-        let unit = spec(seed);
-        let before = ["x = ", "", "let x: ", "function f(", "class A { "][(seed % 5) as usize];
-        let mut times = 400;
-        let mut text;
-        loop { text = format!("{before}{}", unit.repeat(times)); if times == 1 || super::super::nesting::bound(&text).is_ok() { break } times = times * 3 / 4; }
-        let Ok(bounded) = super::super::nesting::bound(&text) else { continue };
-        let text = &text[..bounded.end];
-        for kind in [SourceType::ts().with_module(true), SourceType::mjs()] {
-            let allocator = Allocator::new();
-            let started = std::time::Instant::now();
-            let parsed = Parser::new(&allocator, &text, kind).parse();
-            let took = started.elapsed();
-            if took.as_millis() > 40 { eprintln!("SLOW {seed} {took:?} {times} {before}{unit:?} {}", parsed.panicked); }
-        }
-    }
-}
-fn spec(seed: u64) -> String {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state >> 33).unwrap() % below
-    };
-    let length = 1 + next(7);
-    (0..length).map(|_| SPEC[next(SPEC.len())]).collect()
-}
-
-#[test]
-fn corpus() {
-    let Ok(list) = std::env::var("CORPUS") else { return };
-    let (mut read, mut refused) = (0, 0);
-    for path in std::fs::read_to_string(list).unwrap().lines() {
-        let Ok(text) = std::fs::read_to_string(path) else { continue };
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let result = std::panic::catch_unwind(|| agree(text));
-        match result { Ok(true) => read += 1, Ok(false) => {}, Err(_) => eprintln!("DIFFERS {path}") }
-        if let Err(finding) = super::super::nesting::bound(text) {
-            refused += 1;
-            let line = text[..finding.at as usize].lines().count();
-            eprintln!("refused {path}:{line} {} {:.40}", text.len(), finding.message);
-        }
-        let _ = theirs;
-    }
-    eprintln!("{read} {refused}");
+    assert!(read > 500, "{read} sources read");
 }
