@@ -172,7 +172,7 @@ async fn a_tool_does_not_write_on_the_operators_terminal() {
         &format!("export default () => {{ console.log({escapes}); return {escapes}; }};\n"),
     );
     let _host = project.serve().await;
-    project.run(["session", "open", "--label", "\u{1b}[31mred\u{202e}"]).await.succeeds();
+    project.run(["session", "open", "--label", "\u{1b}[8mhidden\u{202e}"]).await.succeeds();
     let thrown = project.run(["session", "run", "throws.js"]).await.fails(1);
     let said = project.run(["session", "run", "says.js"]).await.succeeds();
     let listed = project.run(["session", "list"]).await.succeeds();

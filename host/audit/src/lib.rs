@@ -7,7 +7,7 @@
 //!
 //! **Goals.** Nothing is acknowledged before it is as durable as promised, and what cannot be recorded must not
 //! happen: the log fails closed and heals by itself. After a crash nothing acknowledged is missing and nothing is
-//! invented. Anybody with the directory and the host's public key can check everything offline ([`verify`]), and
+//! invented. Anybody with the directory and the host's public key can check everything offline ([`verify()`]), and
 //! can ask who wrote what, from which source, under which grant ([`AuditReader`]).
 //!
 //! **Non-goals.** It keeps no inputs, outputs or secrets, only keyed digests. It does not hide records from who can

@@ -1,15 +1,16 @@
 //! One call over QUIC against a raw echo of the same bytes, on loopback, in one process and one run.
 //!
 //! The call includes everything a user gets: envelope parsing, identity, the gate, access control, the input
-//! schema, a record of decision and outcome in a sink, and the reply. `cargo bench -p alknet-call --bench quic`.
+//! schema, two records in the audit log (durability `os`), and the reply. Beside it the same with a sink that only
+//! counts, which shows what the log costs. `cargo bench -p alknet-call --bench quic`.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use alknet_audit::{AuditLog, Options};
 use alknet_call::{
     AuditSink, CallAdapter, CallFacts, Client, Decision, Dispatcher, Limits, OpName, OperationKind,
     OperationSpec, Outcome, Recorded, Registration, Registry, Schema, handler_fn,
@@ -72,7 +73,7 @@ fn payload() -> Value {
     })
 }
 
-fn dispatcher() -> Result<Dispatcher, Box<dyn Error>> {
+fn dispatcher(audit: Arc<dyn AuditSink>) -> Result<Dispatcher, Box<dyn Error>> {
     let schema = json!({
         "type": "object", "required": ["id", "name"],
         "properties": {
@@ -87,7 +88,7 @@ fn dispatcher() -> Result<Dispatcher, Box<dyn Error>> {
     let echo = Registration::local(spec, handler_fn(|input, _| async move { Ok(input) }));
     let registry = Registry::builder().register(echo)?.build();
     let clock = Arc::new(SystemClock);
-    Ok(Dispatcher::new(registry, Arc::new(Counting::default()), Limits::default(), clock))
+    Ok(Dispatcher::new(registry, audit, Limits::default(), clock))
 }
 
 struct Percentiles {
@@ -140,60 +141,68 @@ fn main() -> Result<(), Box<dyn Error>> {
     // One worker for each side, as two hosts would have.
     let build = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let (server, client) = (build()?, build()?);
-    let (endpoint, pin) = server.block_on(async {
-        let clock = Arc::new(SystemClock);
-        let identities = Arc::new(ConfigIdentityProvider::new(Directory::default(), clock));
-        let handlers =
-            CallAdapter::new(dispatcher()?, identities.clone()).register(HandlerRegistry::builder())?;
-        let handlers = handlers.register(Arc::new(RawEcho))?.build();
-        let mut config = EndpointConfig::new(Ed25519SecretKey::generate()?, handlers, identities);
-        config.quic = Some(QuicConfig { listen: "127.0.0.1:0".parse()? });
-        let endpoint = Endpoint::bind(config).await?;
-        let pin = Fingerprint::from(&endpoint.public_key());
-        Ok::<_, Box<dyn Error>>((endpoint, pin))
-    })?;
-    let addr = endpoint.quic_addr().ok_or("no address")?;
-    let measured = client.spawn(async move { measure(addr, pin).await.map_err(|error| error.to_string()) });
+    let folder = tempfile::tempdir()?;
+    let log =
+        AuditLog::open(folder.path(), Options::new(Ed25519SecretKey::generate()?, Arc::new(SystemClock)))?;
+    let counted = server.block_on(endpoint(Arc::new(Counting::default())))?;
+    let audited = server.block_on(endpoint(Arc::new(log.clone())))?;
+    let measured =
+        client.spawn(async move { run(counted, audited).await.map_err(|error| error.to_string()) });
     client.block_on(measured)??;
+    log.close()?;
     Ok(())
 }
 
-async fn measure(addr: std::net::SocketAddr, pin: Fingerprint) -> Result<(), Box<dyn Error + Send + Sync>> {
-    run(addr, pin).await.map_err(|error| error.to_string().into())
+async fn endpoint(audit: Arc<dyn AuditSink>) -> Result<Endpoint, Box<dyn Error>> {
+    let clock = Arc::new(SystemClock);
+    let identities = Arc::new(ConfigIdentityProvider::new(Directory::default(), clock));
+    let adapter = CallAdapter::new(dispatcher(audit)?, identities.clone());
+    let handlers = adapter.register(HandlerRegistry::builder())?.register(Arc::new(RawEcho))?.build();
+    let mut config = EndpointConfig::new(Ed25519SecretKey::generate()?, handlers, identities);
+    config.quic = Some(QuicConfig { listen: "127.0.0.1:0".parse()? });
+    Ok(Endpoint::bind(config).await?)
 }
 
-async fn run(addr: std::net::SocketAddr, pin: Fingerprint) -> Result<(), Box<dyn Error>> {
+async fn dial(dialer: &Dialer, endpoint: &Endpoint, alpn: &[u8]) -> Result<Connection, Box<dyn Error>> {
+    let addr = endpoint.quic_addr().ok_or("no address")?;
+    Ok(dialer.dial_quic(addr, &Fingerprint::from(&endpoint.public_key()), alpn).await?)
+}
+
+async fn run(counted: Endpoint, audited: Endpoint) -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout();
     let dialer = Dialer::new(None);
-    let raw = dialer.dial_quic(addr, &pin, RAW).await?;
-    let client = Client::new(dialer.dial_quic(addr, &pin, ALPN_CALL).await?, Limits::default());
+    let raw = dial(&dialer, &audited, RAW).await?;
+    let counting = Client::new(dial(&dialer, &counted, ALPN_CALL).await?, Limits::default());
+    let client = Client::new(dial(&dialer, &audited, ALPN_CALL).await?, Limits::default());
     let input = payload();
     let frame_bytes = input.to_string().len() + 90;
     calls_sequential(&client, &input).await?;
     raw_sequential(&raw, frame_bytes).await?;
-    let mut rounds = VecDeque::new();
-    for _ in 0..3 {
+    let (mut ratios, mut costs) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
         let base = raw_sequential(&raw, frame_bytes).await?;
+        let without = calls_sequential(&counting, &input).await?;
         let call = calls_sequential(&client, &input).await?;
         writeln!(
             out,
-            "raw echo p50 {:.1} us p99 {:.1} us | call p50 {:.1} us p99 {:.1} us | ratio {:.2}",
-            base.p50,
-            base.p99,
-            call.p50,
-            call.p99,
-            call.p50 / base.p50
+            "raw echo p50 {:.1} us p99 {:.1} us | call p50 {:.1} us p99 {:.1} us | without a log p50 {:.1} us p99 {:.1} us",
+            base.p50, base.p99, call.p50, call.p99, without.p50, without.p99
         )?;
-        rounds.push_back(call.p50 / base.p50);
+        ratios.push(call.p50 / base.p50);
+        costs.push((call.p50 / without.p50 - 1.0) * 100.0);
     }
     for in_flight in [1, 16, 64, 256] {
         let rate = calls_concurrent(&client, &input, in_flight).await?;
         writeln!(out, "{in_flight} in flight: {rate:.0} calls/s")?;
     }
-    rounds.make_contiguous().sort_by(f64::total_cmp);
-    let ratio = rounds.get(1).copied().unwrap_or(f64::INFINITY);
-    let verdict = if ratio <= 1.3 { "ok" } else { "short" };
-    writeln!(out, "bar call_p50_over_raw_quic {ratio:.2} 1.3 {verdict}")?;
+    for (name, mut rounds, limit) in
+        [("call_p50_over_raw_quic", ratios, 1.3), ("audit_cost_on_call_p50_percent", costs, 10.0)]
+    {
+        rounds.sort_by(f64::total_cmp);
+        let median = rounds.get(rounds.len() / 2).copied().unwrap_or(f64::INFINITY);
+        writeln!(out, "bar {name} {median:.2} {limit} {}", if median <= limit { "ok" } else { "short" })?;
+    }
     client.close().await;
+    counting.close().await;
     Ok(())
 }

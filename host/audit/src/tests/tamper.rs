@@ -23,7 +23,7 @@ macro_rules! refused {
     }};
 }
 
-/// A closed log of 601 records with a session and two sources.
+/// A closed log of 601 records with a session and a source.
 fn make(dir: &Path) -> AuditLog {
     let log = open(dir);
     log.append(&session_opened("s")).unwrap();

@@ -5,8 +5,8 @@ use crate::Position;
 
 /// Leads from the engine's stack frames to the author's lines.
 ///
-/// The engine counts lines from 1 and columns in bytes: from 1, except on the first line, where it counts from 0 and
-/// reports 0 as 1. Positions given back count characters (Unicode scalar values) from 1.
+/// The engine counts lines from 1 and columns in bytes from 1, but on the first line it counts some tokens (those that
+/// start with a keyword) from 0. Positions given back count characters (Unicode scalar values) from 1.
 #[derive(Debug)]
 pub(crate) struct PositionMap {
     /// Ascending by place in the module.
@@ -82,11 +82,10 @@ impl PositionMap {
     /// The author's place for `line` and `column` of a stack frame; `None` if the module has no such line.
     pub(crate) fn original(&self, line: u32, column: u32) -> Option<Position> {
         let line = line.checked_sub(1).filter(|&line| line < self.lines)?;
-        let column = match (line, column) {
-            (_, 0 | 1) => 0,
-            (0, _) => column,
-            _ => column - 1,
-        };
+        let starts = |column| self.points.binary_search_by_key(&(line, column), |point| (point.line, point.column));
+        let counted = column.saturating_sub(1);
+        let from_zero = line == 0 && self.between == Between::Nearest && starts(counted).is_err() && starts(column).is_ok();
+        let column = if from_zero { column } else { counted };
         let after = self.points.partition_point(|point| (point.line, point.column) <= (line, column));
         let before = after.checked_sub(1).and_then(|at| self.points.get(at));
         match self.between {

@@ -1,2 +1,4 @@
 mod hostile;
+mod lowering;
+mod positions;
 mod tokens;
