@@ -52,7 +52,7 @@ pub struct DigestKey([u8; 32]);
 
 /// An append-only, tamper-evident log in a directory. Cheap to clone; every clone is the same log.
 ///
-/// It is one writer: a second one on the same directory is refused. [`AuditReader`] and [`verify`](crate::verify()) read
+/// It is one writer: a second one on the same directory is refused. [`AuditReader`] and [`crate::verify()`] read
 /// beside it. The last clone closes the log when it is dropped.
 #[derive(Debug, Clone)]
 pub struct AuditLog(Arc<Owner>);

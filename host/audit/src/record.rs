@@ -62,7 +62,7 @@ pub(crate) struct Facets<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Parses a record, accepting nothing but the bytes that [`Record::write`] would give. `scratch` is reused.
+    /// Parses a record, accepting nothing but its canonical form. `scratch` is reused.
     pub(crate) fn parse(bytes: &'a [u8], scratch: &mut Vec<u8>) -> Result<Self, RecordFault> {
         let Ok(call) = serde_json::from_slice::<CallRecord<'_>>(bytes) else {
             return parse_event(bytes);

@@ -1,12 +1,9 @@
 //! The records of calls, as the dispatcher hands them over.
 
-use std::fmt::{self, Write as _};
-
 use alknet_call::{AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Outcome, Recorded};
 
 use crate::call_record::{CODE_OK, CallHex, CallKind, CallRecord, Text, VERSION};
 use crate::canonical::INTEGER_MAX;
-use crate::hexdigits;
 use crate::log::AuditLog;
 
 impl AuditSink for AuditLog {
@@ -79,21 +76,6 @@ fn facts<'a>(call: &CallFacts<'a>, kind: CallKind) -> CallRecord<'a> {
     }
 }
 
-/// The id's bytes, by way of its 32 digits.
 fn hex(id: CallId) -> CallHex {
-    struct Digits([u8; 32], usize);
-
-    impl fmt::Write for Digits {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let free = self.0.get_mut(self.1..self.1 + text.len()).ok_or(fmt::Error)?;
-            free.copy_from_slice(text.as_bytes());
-            self.1 += text.len();
-            Ok(())
-        }
-    }
-
-    let mut digits = Digits([b'0'; 32], 0);
-    let written = write!(digits, "{id}");
-    debug_assert!(written.is_ok(), "a call id has 32 digits");
-    CallHex(hexdigits::decode(&digits.0).unwrap_or_default())
+    CallHex(id.to_bytes())
 }

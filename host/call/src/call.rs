@@ -28,6 +28,12 @@ impl CallId {
         let run = *RUN.get_or_init(|| getrandom::u64().unwrap_or_default());
         Self { run, sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed) }
     }
+
+    /// The id as 16 bytes, of which its text form is the hexadecimal.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        ((u128::from(self.run) << 64) | u128::from(self.sequence)).to_be_bytes()
+    }
 }
 
 impl fmt::Display for CallId {

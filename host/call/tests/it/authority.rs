@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use alknet_call::{
-    CallError, Composition, Dispatcher, ErrorSpec, ImportedFrom, Limits, Reach, Registration, Registry,
-    Schema, SessionContext, SessionLayer, handler_fn,
+    CallError, CallId, Composition, Dispatcher, ErrorSpec, ImportedFrom, Limits, Reach, Registration,
+    Registry, Schema, SessionContext, SessionLayer, handler_fn,
 };
 use alknet_core::{Capabilities, Identity, Secret};
 use proptest::prelude::*;
@@ -316,4 +316,18 @@ proptest! {
             prop_assert!(asked.contains(reached.as_str()));
         }
     }
+}
+
+#[test]
+fn a_call_id_reads_as_it_was_written() {
+    let id = CallId::next();
+    assert_eq!(id.to_string(), hex_of(&id.to_bytes()));
+    assert_eq!(id.to_string().parse::<CallId>(), Ok(id));
+    for text in ["", "1234", "+0000000000000000000000000000001", &"g".repeat(32), &"0".repeat(33)] {
+        assert!(text.parse::<CallId>().is_err(), "{text}");
+    }
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -82,9 +82,13 @@ impl PositionMap {
     /// The author's place for `line` and `column` of a stack frame; `None` if the module has no such line.
     pub(crate) fn original(&self, line: u32, column: u32) -> Option<Position> {
         let line = line.checked_sub(1).filter(|&line| line < self.lines)?;
-        let starts = |column| self.points.binary_search_by_key(&(line, column), |point| (point.line, point.column));
+        let starts =
+            |column| self.points.binary_search_by_key(&(line, column), |point| (point.line, point.column));
         let counted = column.saturating_sub(1);
-        let from_zero = line == 0 && self.between == Between::Nearest && starts(counted).is_err() && starts(column).is_ok();
+        let from_zero = line == 0
+            && self.between == Between::Nearest
+            && starts(counted).is_err()
+            && starts(column).is_ok();
         let column = if from_zero { column } else { counted };
         let after = self.points.partition_point(|point| (point.line, point.column) <= (line, column));
         let before = after.checked_sub(1).and_then(|at| self.points.get(at));

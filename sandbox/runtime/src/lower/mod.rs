@@ -14,6 +14,7 @@ mod map;
 mod nesting;
 mod refuse;
 mod text;
+mod token;
 mod tokens;
 
 #[cfg(test)]

@@ -8,7 +8,8 @@
 use super::{
     finding::Finding,
     text::{index, offset},
-    tokens::{After, Closed, Kind, Stop, Token, Tokens, Word},
+    token::{After, Closed, Kind, Stop, Token, Word},
+    tokens::Tokens,
 };
 
 /// What is left to do with a source whose nesting is bounded.

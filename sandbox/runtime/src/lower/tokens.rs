@@ -8,92 +8,8 @@
 use super::{
     finding::Finding,
     text::{is_wide_break, offset},
+    token::{After, Closed, Kind, Stop, Token, Word},
 };
-
-/// One token and what came before it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Token {
-    pub(super) at: usize,
-    pub(super) end: usize,
-    pub(super) kind: Kind,
-    /// A line ended since the token before.
-    pub(super) new_line: bool,
-    /// What the token before left behind.
-    pub(super) before: After,
-}
-
-/// What a token is, as far as nesting cares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Word(Word),
-    /// A number, string, regular expression or whole template.
-    Literal,
-    /// `(`, `[`, `{`, or the part of a template before `${`.
-    Open,
-    Close(Closed),
-    /// The part of a template between two substitutions: closes one, opens the next.
-    Between,
-    Comma,
-    Semicolon,
-    Colon,
-    Less,
-    Greater,
-    /// `?`, `=`, `=>` and the compound assignments: what follows them nests to the right.
-    Right,
-    Other,
-}
-
-/// What a closing bracket ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closed {
-    /// The head of `if`, `for`, `while` or `with`: a nested statement follows.
-    Head,
-    /// `{ … }`.
-    Braces,
-    /// Any other pair.
-    Plain,
-}
-
-/// A name or keyword.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
-    /// Ends an operand, and with it a statement if a line ends behind it.
-    Name,
-    /// A name that may also announce what follows it, even on the next line.
-    Modifier,
-    /// A keyword in front of an operand.
-    Prefix,
-    /// `if`, `for`, `while`, `with`.
-    Head,
-    /// `else` and `do`: a nested statement follows.
-    Nested,
-    /// `as` and `satisfies`, or names: a type may follow.
-    Cast,
-    /// Written so, or placed so, that only the grammar tells what it is.
-    Unclear,
-}
-
-/// What the tokens so far leave behind, for the one that follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
-    /// An operand has to follow: `/` opens a regular expression.
-    Nothing,
-    /// An operand ended: on the same line, `/` divides.
-    Operand,
-    /// `}`: a statement or an operand ended.
-    Braces,
-    /// Either.
-    Unclear,
-}
-
-/// Why the tokens end before the source does.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// A certain syntax error ends here (exclusive); nothing behind it needs to be read to report it.
-    Broken { end: usize },
-    /// The source is refused.
-    Refused(Finding),
-}
 
 /// Reads tokens one by one.
 #[derive(Debug)]
@@ -224,12 +140,12 @@ impl<'a> Tokens<'a> {
         if self.byte(0) == Some(b'#') {
             self.at += 1;
         }
-        let mut plain = true;
+        let mut escaped = false;
         while let Some(byte) = self.byte(0) {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'$' => self.at += 1,
                 b'\\' => {
-                    plain = false;
+                    escaped = true;
                     self.at += escape_bytes(self.rest()).ok_or(Stop::Broken { end: self.at + 1 })?;
                 }
                 0x80.. => {
@@ -237,7 +153,6 @@ impl<'a> Tokens<'a> {
                     if is_wide_blank(character) || matches!(character, '\u{2028}' | '\u{2029}') {
                         break;
                     }
-                    plain = false;
                     self.at += character.len_utf8();
                 }
                 _ => break,
@@ -246,15 +161,15 @@ impl<'a> Tokens<'a> {
         let text = self.text.get(start..self.at).unwrap_or("");
         let class = match text {
             _ if self.dot || text.starts_with('#') => Word::Name,
-            _ if !plain => Word::Unclear,
+            _ if escaped => Word::Escaped,
             "await" if self.word == Some(Word::Head) => Word::Head,
-            _ => classify(text),
+            _ => Word::of(text),
         };
         self.word = Some(class);
         self.after = match class {
             Word::Name | Word::Modifier => After::Operand,
             Word::Prefix | Word::Nested => After::Nothing,
-            Word::Head | Word::Cast | Word::Unclear => After::Unclear,
+            Word::Head | Word::Cast | Word::Unclear | Word::Escaped => After::Unclear,
         };
         Ok(Kind::Word(class))
     }
@@ -335,7 +250,7 @@ impl<'a> Tokens<'a> {
     fn opening(&mut self, byte: u8) -> Kind {
         self.open.push(match (byte, self.word) {
             (b'(', Some(Word::Head)) => Opened::Round(After::Nothing, Closed::Head),
-            (b'(', Some(Word::Unclear)) => Opened::Round(After::Unclear, Closed::Head),
+            (b'(', Some(Word::Escaped)) => Opened::Round(After::Unclear, Closed::Head),
             (b'(', _) => Opened::Round(After::Operand, Closed::Plain),
             (b'[', _) => Opened::Square,
             _ => Opened::Braces,
@@ -442,9 +357,9 @@ impl<'a> Tokens<'a> {
             (b'>', _) => (1, Kind::Greater, After::Unclear),
             (b'.', _) if self.rest().starts_with("...") => (3, Kind::Other, After::Nothing),
             (b'.' | b'@', _) => (1, Kind::Other, After::Unclear),
-            (b'+' | b'-', _) if doubled => (2, Kind::Other, postfix(before, self.after)),
+            (b'+' | b'-', _) if doubled => (2, Kind::Other, After::postfix(before, self.after)),
             (b'!', Some(b'=')) => (2, Kind::Other, After::Nothing),
-            (b'!', _) => (1, Kind::Other, postfix(before, self.after)),
+            (b'!', _) => (1, Kind::Other, After::postfix(before, self.after)),
             _ => (1, Kind::Other, After::Nothing),
         };
         self.at += length;
@@ -461,32 +376,6 @@ impl<'a> Tokens<'a> {
 
     fn char_boundary(&self, at: usize) -> usize {
         self.text.floor_char_boundary(at)
-    }
-}
-
-/// What `++`, `--` or `!` leaves behind: it follows an operand, or announces one.
-fn postfix(before: After, after: After) -> After {
-    match (before, after) {
-        (_, After::Nothing) => After::Nothing,
-        (After::Operand, _) => After::Operand,
-        _ => After::Unclear,
-    }
-}
-
-fn classify(word: &str) -> Word {
-    match word {
-        "if" | "for" | "while" | "with" => Word::Head,
-        "else" | "do" => Word::Nested,
-        "return" | "typeof" | "case" | "in" | "instanceof" | "new" | "delete" | "throw" | "default"
-        | "extends" => Word::Prefix,
-        "void" | "const" | "var" | "import" | "export" | "class" | "function" | "enum" | "try" | "catch"
-        | "finally" | "break" | "continue" | "debugger" | "switch" | "of" | "yield" | "await" | "is"
-        | "keyof" | "infer" | "readonly" | "unique" | "asserts" | "implements" => Word::Unclear,
-        "as" | "satisfies" => Word::Cast,
-        "let" | "using" | "type" | "interface" | "declare" | "abstract" | "namespace" | "module"
-        | "global" | "static" | "get" | "set" | "accessor" | "public" | "private" | "protected"
-        | "override" | "out" | "async" => Word::Modifier,
-        _ => Word::Name,
     }
 }
 

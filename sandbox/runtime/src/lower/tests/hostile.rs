@@ -255,7 +255,9 @@ fn every_construct_is_refused_beyond_its_bound() {
 #[test]
 fn many_deep_statements_are_compiled() {
     for before in ["x = a", "x = "] {
-        for opening in ["<a", "(a=", "<T>(a=", "a<(b=", "a<{a:(b=", "<{[a", "a?(b):c=>", "({a=", "f<(", "{[a=let as ("] {
+        for opening in
+            ["<a", "(a=", "<T>(a=", "a<(b=", "a<{a:(b=", "<{[a", "a?(b):c=>", "({a=", "f<(", "{[a=let as ("]
+        {
             let pattern = Pattern { before, opening, middle: "1", closing: "" };
             let unit = deepest(&pattern);
             let text = unit.repeat(LONG / 4 / unit.len());
@@ -270,9 +272,30 @@ fn many_deep_statements_are_compiled() {
 #[test]
 fn many_flat_statements_are_compiled() {
     for unit in [
-        "a\n", ";", "a=>a;", "var a;", "let a;", "function a(){}\n", "class A{constructor(private a){}}\n", "enum A{x=y}\n",
-        "enum A{x,y=A.x}\n", "namespace a.b{let c}\n", "a:;", "@a;", "import'a';", "export{a};", "export default 1;",
-        "await a;", "a b;", "\\", "``;", "日,", "/*", "'a';", "{}", "#a;",
+        "a\n",
+        ";",
+        "a=>a;",
+        "var a;",
+        "let a;",
+        "function a(){}\n",
+        "class A{constructor(private a){}}\n",
+        "enum A{x=y}\n",
+        "enum A{x,y=A.x}\n",
+        "namespace a.b{let c}\n",
+        "a:;",
+        "@a;",
+        "import'a';",
+        "export{a};",
+        "export default 1;",
+        "await a;",
+        "a b;",
+        "\\",
+        "``;",
+        "日,",
+        "/*",
+        "'a';",
+        "{}",
+        "#a;",
     ] {
         let text = unit.repeat(LONG / 2 / unit.len());
         for language in LANGUAGES {
@@ -303,11 +326,14 @@ fn a_source_of_any_length_is_answered() {
 fn ordinary_code_is_far_from_the_bounds() {
     let statement = "  var found = input.filter((item) => item.kind === 'file' && item.size > 10)\n    \
                      .map((item) => ({ ...item, name: `${item.name}!` }))\n";
-    let nested = (0..12).fold("return input".to_owned(), |body, n| format!("if (input > {n}) {{\n{body}\n}}"));
+    let nested =
+        (0..12).fold("return input".to_owned(), |body, n| format!("if (input > {n}) {{\n{body}\n}}"));
     let sum = (0..150).map(|n| format!("    'line {n}' +\n")).collect::<String>();
-    let rows = (0..3000).map(|n| format!("  {{ id: {n}, name: 'name {n}', on: true }},\n")).collect::<String>();
+    let rows =
+        (0..3000).map(|n| format!("  {{ id: {n}, name: 'name {n}', on: true }},\n")).collect::<String>();
     let body = statement.repeat(600) + &nested;
-    let text =
-        format!("const rows = [\n{rows}]\nconst sum =\n{sum}    ''\nexport default function (input: any) {{\n{body}\n}}");
+    let text = format!(
+        "const rows = [\n{rows}]\nconst sum =\n{sum}    ''\nexport default function (input: any) {{\n{body}\n}}"
+    );
     assert_eq!(lower(&Source { language: Language::TypeScript, file: "t", text: &text }).err(), None);
 }

@@ -4,7 +4,8 @@ use super::super::{Lowered, lower};
 use crate::{Language, Position, Source};
 
 fn lowered(language: Language, text: &str) -> Lowered {
-    lower(&Source { language, file: "tool", text }).unwrap_or_else(|diagnostics| panic!("{text}: {}", diagnostics[0]))
+    lower(&Source { language, file: "tool", text })
+        .unwrap_or_else(|diagnostics| panic!("{text}: {}", diagnostics[0]))
 }
 
 /// Line and column of the `occurrence`th `word` as the engine reports them: columns count bytes.
@@ -32,10 +33,8 @@ fn in_source(text: &str, word: &str, occurrence: usize) -> Position {
 /// Requires that every `mark…` in `text` is found from where it went.
 fn check(language: Language, text: &str) {
     let Lowered { js, map } = lowered(language, text);
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.starts_with("mark"))
-        .collect();
+    let words: Vec<&str> =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("mark")).collect();
     assert!(!words.is_empty());
     for word in words {
         let (line, column) = in_engine(&js, word, 0);
@@ -75,7 +74,8 @@ fn places_lead_back() {
 
 #[test]
 fn a_place_between_tokens_leads_to_the_one_before() {
-    let Lowered { js, map } = lowered(Language::TypeScript, "export default (a: any) => {\n  return a.first .second\n}");
+    let Lowered { js, map } =
+        lowered(Language::TypeScript, "export default (a: any) => {\n  return a.first .second\n}");
     let (line, column) = in_engine(&js, ".second", 0);
     let found = map.original(line, column + 3).unwrap();
     assert_eq!(found.line, 2);
@@ -108,7 +108,11 @@ fn places_outside_the_module_lead_nowhere() {
         assert_eq!(map.original(lines + 2, 1), None);
         assert_eq!(map.original(u32::MAX, u32::MAX), None);
         for (line, column) in [(1, 0), (1, 1), (1, u32::MAX)] {
-            assert_eq!(map.original(line, column).map(|found| found.line), Some(1), "{language:?} {line}:{column}");
+            assert_eq!(
+                map.original(line, column).map(|found| found.line),
+                Some(1),
+                "{language:?} {line}:{column}"
+            );
         }
     }
 }
@@ -116,7 +120,8 @@ fn places_outside_the_module_lead_nowhere() {
 #[test]
 fn every_place_leads_into_the_source() {
     let statements = "  const größe: number = input.map((x: { a: string }) => x?.a ?? '日本').length;\n  enum E { A, B }\n";
-    let text = format!("namespace N {{\n{statements}}}\nexport default async (input: any) => {{\n{statements}}}\n");
+    let text =
+        format!("namespace N {{\n{statements}}}\nexport default async (input: any) => {{\n{statements}}}\n");
     let Lowered { js, map } = lowered(Language::TypeScript, &text);
     for (line, content) in (1..).zip(js.lines()) {
         for column in (1..).take(content.len() + 1) {

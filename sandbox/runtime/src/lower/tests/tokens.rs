@@ -8,7 +8,8 @@ use oxc_span::SourceType;
 
 use super::super::{
     nesting::{bound, most_pending},
-    tokens::{Kind, Tokens},
+    token::Kind,
+    tokens::Tokens,
 };
 
 /// Words and literals, as ranges.
@@ -37,7 +38,9 @@ fn ours(text: &str) -> (Ranges, bool) {
 /// What the compiler reads, and whether it is all; `None` if it does not say.
 fn theirs(text: &str, kind: SourceType) -> Option<(Ranges, bool)> {
     let allocator = Allocator::new();
-    let parsed = Parser::new(&allocator, text, kind).with_config(TokensParserConfig).parse();
+    // Collecting tokens, which nothing but this test asks for, fails on some sources that end early.
+    let parse = || Parser::new(&allocator, text, kind).with_config(TokensParserConfig).parse();
+    let parsed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(parse)).ok()?;
     if parsed.panicked {
         return None;
     }
@@ -93,7 +96,7 @@ fn reads_what_the_compiler_reads() {
         "#!/bin/'\nx = 1",
         "for await (const a of b) /'/.test(a)",
         "x = 'a\\\r\nb' / 2; x = 'a\\\\'",
-        "größe / 2; 日本 = 'x'; \\u0061b = 1; x = \\u{62} / 3",
+        "größe(x) / 2 / '3'; größe / 2 / '3'; x = (await (y)) / 2; 日本 = 'x'; \\u0061b = 1; x = \\u{62} / 3",
         "x = a\u{2028}y = /'/",
         "x = a!\n/ 2",
         "x = (1 as number) / 2 / 3; x = a! / 2 / 'b'",
@@ -197,6 +200,11 @@ const PIECES: &[&str] = &[
     "\\u0061",
     "\\u{61}",
     "é",
+    "Ⓐ",
+    "\u{345}",
+    "\u{200d}",
+    "\u{180e}",
+    "😀",
     "\u{2028}",
     "\u{a0}",
     "#a",
@@ -272,7 +280,10 @@ fn random(seed: u64, pieces: usize) -> String {
 
 #[test]
 fn agrees_on_random_sources() {
-    let read = (0..20_000).filter(|&seed| agree(&random(seed, 9))).count();
+    let read = (std::env::var("FROM").map_or(0, |f| f.parse().unwrap())
+        ..std::env::var("TO").map_or(20_000, |f| f.parse().unwrap()))
+        .filter(|&seed| agree(&random(seed, 9)))
+        .count();
     assert!(read > 1000, "{read} sources read");
 }
 
@@ -298,7 +309,9 @@ impl<'a> Visit<'a> for Depth {
 #[test]
 fn pending_tokens_bound_the_depth() {
     let mut read = 0;
-    for seed in 0..10_000 {
+    for seed in std::env::var("FROM").map_or(0, |f| f.parse().unwrap())
+        ..std::env::var("TO").map_or(10_000, |f| f.parse().unwrap())
+    {
         let text = random(seed, 8).repeat(40);
         // What is refused for its depth may take the compiler forever.
         if bound(&text).is_err() {
