@@ -12,8 +12,6 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
 use names::{Names, type_name};
@@ -69,7 +67,9 @@ pub(crate) fn declarations(operations: &[Declared<'_>]) -> String {
     out.push_str(&indented(&overloads));
     out.push_str("  invoke(name: string, input?: unknown): Promise<unknown>;\n");
     if left_out > 0 {
-        let _ = writeln!(out, "  // {left_out} more operations are not listed: the list would be too long.");
+        out.push_str(&format!(
+            "  // {left_out} more operations are not listed: the list would be too long.\n"
+        ));
     }
     out.push_str("}\n");
     out.extend(names.texts());

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn gate(per_ip: u32, limits: NetLimits) -> Arc<Gate> {
-        let rates = RateLimits { connections_per_ip_max: per_ip, ..RateLimits::default() };
+        let rates = RateLimits { connections_per_ip_max: per_ip };
         Gate::new(SharedRates::new(rates), limits)
     }
 

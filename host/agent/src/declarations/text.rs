@@ -1,7 +1,5 @@
 //! Text of others, escaped for where it stands in a declaration.
 
-use std::fmt::Write as _;
-
 /// A string literal holding exactly `value`.
 pub(super) fn string_literal(value: &str) -> String {
     let mut literal = String::with_capacity(value.len() + 2);
@@ -15,7 +13,7 @@ pub(super) fn string_literal(value: &str) -> String {
             _ if is_hidden(character) => {
                 let mut units = [0; 2];
                 for unit in character.encode_utf16(&mut units) {
-                    let _ = write!(literal, "\\u{unit:04x}");
+                    literal.push_str(&format!("\\u{unit:04x}"));
                 }
             }
             _ => literal.push(character),
@@ -51,7 +49,7 @@ pub(super) fn doc(paragraphs: &[String]) -> String {
         lines => {
             let mut comment = String::from("/**\n");
             for line in lines {
-                let _ = writeln!(comment, " * {line}");
+                comment.push_str(&format!(" * {line}\n"));
             }
             comment.push_str(" */\n");
             comment

@@ -47,7 +47,6 @@ fn fixture() -> Vec<Registration> {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one table")]
 async fn decisions() {
     let host = dispatcher(fixture());
     let admin = || Some(identity("root", &["admin", "tool"]));

@@ -92,7 +92,7 @@ async fn frames_larger_than_the_transport_takes_at_once_stay_whole() {
     let calls = (0..50).map(|n: usize| {
         let client = &client;
         async move {
-            let input = json!({ "n": n, "text": "x".repeat(if n % 3 == 0 { 200_000 } else { n }) });
+            let input = json!({ "n": n, "text": "x".repeat(if n.is_multiple_of(3) { 200_000 } else { n }) });
             assert_eq!(client.call("t/echo", &input).await.unwrap(), input);
         }
     });

@@ -17,7 +17,7 @@ fn mallory() -> Impostor {
 async fn an_address_has_a_bounded_number_of_connections() {
     let served = serve().await;
     let dialer = Dialer::new(None);
-    served.rates.set(RateLimits { connections_per_ip_max: 2, ..RateLimits::default() });
+    served.rates.set(RateLimits { connections_per_ip_max: 2 });
     let first = served.dial(&dialer, COMMANDS).await.unwrap();
     let second = served.dial(&dialer, COMMANDS).await.unwrap();
     let error = served.dial(&dialer, COMMANDS).await.unwrap_err();
@@ -27,7 +27,7 @@ async fn an_address_has_a_bounded_number_of_connections() {
     drop(first);
     let third = served.dial_patiently(&dialer).await;
     assert!(served.dial(&dialer, COMMANDS).await.is_err());
-    served.rates.set(RateLimits { connections_per_ip_max: 3, ..RateLimits::default() });
+    served.rates.set(RateLimits { connections_per_ip_max: 3 });
     let fourth = served.dial(&dialer, COMMANDS).await.unwrap();
     for connection in [second, third, fourth] {
         assert_eq!(call(&connection, "alive").await.unwrap(), "alive");

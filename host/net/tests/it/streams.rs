@@ -67,7 +67,7 @@ async fn a_lost_connection_says_so() {
 #[tokio::test]
 async fn closing_the_dialer_tells_the_server() {
     let served = serve().await;
-    served.rates.set(RateLimits { connections_per_ip_max: 1, ..RateLimits::default() });
+    served.rates.set(RateLimits { connections_per_ip_max: 1 });
     let dialer = Dialer::new(None);
     let connection = served.dial(&dialer, COMMANDS).await.unwrap();
     dialer.close().await;

@@ -42,7 +42,7 @@ pub(crate) async fn serve_with(change: impl FnOnce(&mut EndpointConfig)) -> Serv
     let mut config = config(handlers());
     config.identities = Arc::<ConfigIdentityProvider>::clone(&identities);
     config.quic = Some(QuicConfig { listen: "127.0.0.1:0".parse().unwrap() });
-    config.rates = SharedRates::new(RateLimits { connections_per_ip_max: 1000, ..RateLimits::default() });
+    config.rates = SharedRates::new(RateLimits { connections_per_ip_max: 1000 });
     change(&mut config);
     let rates = config.rates.clone();
     Served { endpoint: Endpoint::bind(config).await.unwrap(), identities, rates }

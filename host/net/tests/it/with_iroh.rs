@@ -75,7 +75,7 @@ async fn failures_are_told_apart() {
 #[tokio::test]
 async fn limits_count_both_sources_together() {
     let served = serve_both(|_| {}).await;
-    served.rates.set(RateLimits { connections_per_ip_max: 1, ..RateLimits::default() });
+    served.rates.set(RateLimits { connections_per_ip_max: 1 });
     let dialer = Dialer::new(None);
     let _direct = served.dial(&dialer, COMMANDS).await.unwrap();
     let error = dial(&served, &dialer, COMMANDS).await.unwrap_err();

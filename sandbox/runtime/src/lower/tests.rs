@@ -1,3 +1,4 @@
+mod dbg;
 mod hostile;
 mod lowering;
 mod positions;
