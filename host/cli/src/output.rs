@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::failure::{CommandError, CommandErrorKind, CommandResult};
 
 pub(crate) use diagnostic::{Diagnostic, render_diagnostics};
-pub(crate) use style::{Style, printable};
+pub(crate) use style::Style;
 pub(crate) use table::{Align, Table};
 pub(crate) use time::{human_micros, timestamp};
 
@@ -46,7 +46,7 @@ impl Output {
 
     /// Prints text and a line end.
     pub(crate) fn text(self, text: &str) -> CommandResult {
-        write_line(&printable(text))
+        write_line(&self.style().printable(text))
     }
 
     /// Prints a page as it is.
@@ -70,7 +70,7 @@ impl Output {
 
     /// Says something that is not a result. Nobody may be listening, so failure means nothing.
     pub(crate) fn note(self, text: &str) {
-        eprint_line(&printable(text));
+        eprint_line(&self.style().printable(text));
     }
 
     /// Says why a command failed.
@@ -81,7 +81,7 @@ impl Output {
         if self.json {
             eprint_line(&error.to_json().to_string());
         } else {
-            eprint_line(&printable(&error.to_text()));
+            eprint_line(&self.style().printable(&error.to_text()));
         }
     }
 }

@@ -38,16 +38,20 @@ impl std::error::Error for ConfigError {}
 pub(super) struct Problem {
     at: Range<usize>,
     message: String,
+    /// Whether the place lies at a key: not so where the text cannot be read at all.
+    keyed: bool,
 }
 
 impl Problem {
     pub(super) fn new(at: Range<usize>, message: impl Into<String>) -> Self {
-        Self { at, message: message.into() }
+        Self { at, message: message.into(), keyed: true }
     }
 
     /// A problem of the TOML syntax, whose messages are fixed texts of the parser.
     pub(super) fn syntax(error: &toml::de::Error) -> Self {
-        Self::new(error.span().unwrap_or_default(), format!("not TOML: {}", error.message()))
+        let keyed = error.message().starts_with("duplicate key");
+        let message = format!("not TOML: {}", error.message());
+        Self { keyed, ..Self::new(error.span().unwrap_or_default(), message) }
     }
 
     /// A key or a type that does not fit. The part of the message that shows the value is dropped.
@@ -72,7 +76,7 @@ impl Problem {
 
     /// The error to show, with the position and the key looked up in the text.
     pub(super) fn locate(self, file: &Path, text: &str) -> ConfigError {
-        let key = key_at(&parse(text), self.at.start);
+        let key = if self.keyed { key_at(&parse(text), self.at.start) } else { String::new() };
         ConfigError {
             file: file.to_owned(),
             position: position(text, self.at.start),

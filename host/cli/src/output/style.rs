@@ -43,31 +43,33 @@ impl Style {
         self.paint(GREEN, text)
     }
 
+    /// The text without anything that could steer a terminal: names, messages and outputs of tools are written by
+    /// strangers. Line ends and tabs pass, our own colours where there are colours; other control and direction
+    /// characters are spelled out.
+    pub(crate) fn printable(self, text: &str) -> String {
+        let palette: &[&str] = if self.colour { &PALETTE } else { &[] };
+        let mut shown = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(character) = rest.chars().next() {
+            if let Some(colour) = palette.iter().find(|colour| rest.starts_with(**colour)) {
+                shown.push_str(colour);
+                rest = rest.get(colour.len()..).unwrap_or_default();
+                continue;
+            }
+            if is_harmless(character) {
+                shown.push(character);
+            } else {
+                // Writing to a string does not fail.
+                write!(shown, "\\u{{{:x}}}", u32::from(character)).unwrap_or_default();
+            }
+            rest = rest.get(character.len_utf8()..).unwrap_or_default();
+        }
+        shown
+    }
+
     fn paint(self, colour: &str, text: &str) -> String {
         if self.colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
     }
-}
-
-/// The text without anything that could steer a terminal: names, messages and outputs of tools are written by
-/// strangers. Line ends, tabs and our own colours pass; other control and direction characters are spelled out.
-pub(crate) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        if let Some(colour) = PALETTE.iter().find(|colour| rest.starts_with(**colour)) {
-            shown.push_str(colour);
-            rest = rest.get(colour.len()..).unwrap_or_default();
-            continue;
-        }
-        if is_harmless(character) {
-            shown.push(character);
-        } else {
-            // Writing to a string does not fail.
-            write!(shown, "\\u{{{:x}}}", u32::from(character)).unwrap_or_default();
-        }
-        rest = rest.get(character.len_utf8()..).unwrap_or_default();
-    }
-    shown
 }
 
 fn is_harmless(character: char) -> bool {
@@ -82,13 +84,15 @@ mod tests {
 
     #[test]
     fn terminals_are_not_steered_by_strangers() {
-        assert_eq!(printable("a\tb\nü✓"), "a\tb\nü✓");
-        assert_eq!(printable("\x1b]0;title\x07"), "\\u{1b}]0;title\\u{7}");
-        assert_eq!(printable("\x1b[8mhidden"), "\\u{1b}[8mhidden");
-        assert_eq!(printable("a\u{9b}2J\u{7f}\r"), "a\\u{9b}2J\\u{7f}\\u{d}");
-        assert_eq!(printable("x\u{202e}y"), "x\\u{202e}y");
+        let plain = |text: &str| Style::new(false).printable(text);
+        assert_eq!(plain("a\tb\nü✓"), "a\tb\nü✓");
+        assert_eq!(plain("\x1b]0;title\x07"), "\\u{1b}]0;title\\u{7}");
+        assert_eq!(plain("\x1b[8mhidden"), "\\u{1b}[8mhidden");
+        assert_eq!(plain("a\u{9b}2J\u{7f}\r"), "a\\u{9b}2J\\u{7f}\\u{d}");
+        assert_eq!(plain("x\u{202e}y"), "x\\u{202e}y");
         let ours = Style::new(true).red("no");
-        assert_eq!(printable(&ours), ours);
+        assert_eq!(Style::new(true).printable(&ours), ours);
+        assert_eq!(plain(&ours), "\\u{1b}[31mno\\u{1b}[0m", "without colours, a stranger's are spelled out");
     }
 
     #[test]

@@ -1,4 +1,3 @@
-mod dbg;
 mod hostile;
 mod lowering;
 mod positions;
