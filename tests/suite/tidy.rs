@@ -201,3 +201,22 @@ fn the_readme_tells_how_to_begin() {
         assert!(readme.contains(command), "README.md does not say `{command}`");
     }
 }
+
+#[test]
+fn the_tests_that_documents_name_exist() {
+    let rust = sources().into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "rs"));
+    let code: String = rust.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let mut missing = Vec::new();
+    for document in ["docs/security.md", "docs/conformance.md", "docs/protocol.md", "docs/architecture.md"] {
+        let text = read(document);
+        // Names of tests are sentences; three underscores tell them from other names.
+        let named = text.split('`').skip(1).step_by(2).filter(|name| {
+            let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            name.matches('_').count() >= 3 && name.chars().all(word)
+        });
+        let absent = named
+            .filter(|name| !code.contains(&format!("fn {name}(")) && !code.contains(&format!("{name}:")));
+        missing.extend(absent.map(|name| format!("{document}: {name}")));
+    }
+    assert!(missing.is_empty(), "no such test: {missing:#?}");
+}
