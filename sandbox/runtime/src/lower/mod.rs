@@ -52,7 +52,7 @@ pub(crate) fn lower(source: &Source<'_>) -> Result<Lowered, Vec<Diagnostic>> {
     thread::scope(|scope| {
         let spawned = thread::Builder::new()
             .name("lower".into())
-            .stack_size(STACK_BYTES)
+            .stack_size(STACK_BYTES * STACK_MARGIN)
             .spawn_scoped(scope, || compile::compile(language, text));
         match spawned {
             // A panic of the compiler ends here: its payload is about the compiler, not about the source.
@@ -75,3 +75,7 @@ const SOURCE_BYTES_MAX: usize = 1024 * 1024;
 ///
 /// The tests drive every construct to the nesting bound in an unoptimized build and require that it fits.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// The thread gets this many times the stack that the bound needs: a construct whose nesting were counted too low
+/// would end the process.
+const STACK_MARGIN: usize = 16;
