@@ -172,12 +172,16 @@ impl Link {
                     self.0.outgoing.accepted(&sender);
                 }
                 Err(StreamError::StreamClosed) => {}
-                // No more will come; those there are may live on, as on a transport with a single stream.
                 Err(StreamError::ConnectionClosed | StreamError::Timeout | StreamError::Internal(_)) => break,
             }
         }
-        self.0.streams.close();
-        self.0.streams.wait().await;
+        // Where there is only one stream, none can be opened either, and the link lives as long as that one. Any
+        // other answer means that the connection is gone: calls are cancelled, also those whose stream the peer
+        // had finished before.
+        if matches!(self.0.connection.open_bi().await, Err(StreamError::StreamClosed)) {
+            self.0.streams.close();
+            self.0.streams.wait().await;
+        }
     }
 
     fn limits(&self) -> &Limits {

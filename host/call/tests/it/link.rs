@@ -223,6 +223,27 @@ async fn a_lost_connection_fails_calls_and_cancels_theirs() {
     assert!(dropped.load(Ordering::SeqCst));
 }
 
+#[tokio::test]
+async fn a_lost_connection_cancels_calls_whose_stream_was_finished() {
+    let (dropped, changed) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let (a, b) = pipe();
+    // Only the loss can end the call: its deadline is an hour away.
+    let limits = Limits { call_timeout: Duration::from_secs(3600), ..Limits::default() };
+    let host = dispatcher_with(guarded(&dropped, &changed), Arc::new(MemoryAudit::default()), limits);
+    let mut server = serve(a, host);
+    let (mut send, _recv) = b.open_bi().await.unwrap();
+    let request =
+        br#"{"type":"call.requested","id":"1","payload":{"operationId":"p/parent","input":{"op":"t/leaf"}}}"#;
+    send.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).await.unwrap();
+    send.write_all(request).await.unwrap();
+    send.close().await.unwrap();
+    changed.notified().await;
+    b.close(0, "gone");
+    let ended = tokio::time::timeout(Duration::from_secs(60), server.tasks.join_next()).await;
+    ended.expect("the loss is noticed").unwrap().unwrap().unwrap();
+    assert!(dropped.load(Ordering::SeqCst));
+}
+
 async fn raw(frames: &[&str]) -> Vec<Value> {
     let (a, b) = pipe();
     let _server = serve(a, dispatcher(fixture()));
