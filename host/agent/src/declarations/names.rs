@@ -48,14 +48,16 @@ impl<'a> Names<'a> {
     }
 
     /// The definitions after the first `count`.
-    pub(super) fn after(&mut self, count: usize) -> &mut [Definition<'a>] {
-        self.definitions.get_mut(count..).unwrap_or_default()
+    pub(super) fn after(&self, count: usize) -> &[Definition<'a>] {
+        self.definitions.get(count..).unwrap_or_default()
     }
 
+    /// The definition made after `at` others.
     pub(super) fn get(&mut self, at: usize) -> Option<&mut Definition<'a>> {
         self.definitions.get_mut(at)
     }
 
+    /// How many definitions there are.
     pub(super) fn count(&self) -> usize {
         self.definitions.len()
     }
@@ -74,8 +76,10 @@ impl<'a> Names<'a> {
 
 /// Equal schemas mean the same if what they refer to is equal too.
 fn means_the_same(known: &Definition<'_>, schema: &Value, root: &Value) -> bool {
-    known.schema == schema
-        && (!refers(schema) || known.root == root || known.root.get("$defs") == root.get("$defs"))
+    let one_document = std::ptr::eq(known.root, root);
+    (one_document && std::ptr::eq(known.schema, schema))
+        || (known.schema == schema
+            && (one_document || !refers(schema) || known.root.get("$defs") == root.get("$defs")))
 }
 
 fn refers(schema: &Value) -> bool {

@@ -12,6 +12,7 @@ mod compile;
 mod finding;
 mod map;
 mod nesting;
+mod parameters;
 mod refuse;
 mod text;
 mod token;

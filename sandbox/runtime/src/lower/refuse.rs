@@ -1,9 +1,9 @@
 //! What a tool's module may not contain, beyond syntax.
 
 use oxc_ast::ast::{
-    AccessorProperty, ArrowFunctionExpression, AwaitExpression, BindingPattern, Decorator,
-    ExportAllDeclaration, ExportDefaultDeclarationKind, ExportFromDeclaration, Expression, ForOfStatement,
-    Function, IdentifierReference, ImportDeclaration, ImportExpression, ImportMeta, ImportOrExportKind,
+    AccessorProperty, ArrowFunctionExpression, AwaitExpression, BindingPattern, ExportAllDeclaration,
+    ExportDefaultDeclarationKind, ExportFromDeclaration, Expression, ForOfStatement, Function,
+    IdentifierReference, ImportDeclaration, ImportExpression, ImportMeta, ImportOrExportKind,
     ModuleExportName, NumericLiteral, Program, Statement, StringLiteral, TSEnumDeclaration,
     TSExportAssignment, TSImportEqualsDeclaration, TSModuleReference, TemplateElement, VariableDeclaration,
     VariableDeclarationKind,
@@ -200,10 +200,6 @@ impl<'a> Visit<'a> for Refusals {
 
     fn visit_ts_export_assignment(&mut self, export: &TSExportAssignment<'a>) {
         self.refuse(export.span, "`export =` is not supported. Use `export default`");
-    }
-
-    fn visit_decorator(&mut self, decorator: &Decorator<'a>) {
-        self.refuse(decorator.span, "decorators are not supported. Call the function yourself");
     }
 
     fn visit_accessor_property(&mut self, property: &AccessorProperty<'a>) {

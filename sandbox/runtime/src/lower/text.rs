@@ -138,3 +138,28 @@ pub(super) fn offset(at: usize) -> u32 {
 pub(super) fn index(at: u32) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
+
+/// White space beyond ASCII, as the compiler sees it.
+pub(super) fn is_wide_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\u{85}' | '\u{A0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{3000}' | '\u{FEFF}'
+    )
+}
+
+/// Length of the `\u…` that `rest` starts with.
+pub(super) fn escape_bytes(rest: &str) -> Option<usize> {
+    let digits = rest.strip_prefix("\\u")?;
+    match digits.strip_prefix('{') {
+        Some(braced) => {
+            let length = braced.find('}')?;
+            let hex = braced.get(..length)?.bytes().all(|b| b.is_ascii_hexdigit());
+            hex.then_some("\\u{}".len() + length)
+        }
+        None => {
+            let hex = digits.get(..4)?.bytes().all(|b| b.is_ascii_hexdigit());
+            hex.then_some("\\u0000".len())
+        }
+    }
+}

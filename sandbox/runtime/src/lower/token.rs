@@ -28,6 +28,9 @@ pub(super) enum Kind {
     Comma,
     Semicolon,
     Colon,
+    /// The `:` of a `case` or `default`.
+    Label,
+    Dot,
     Less,
     Greater,
     /// `?`, `=`, `=>` and the compound assignments: what follows them nests to the right.

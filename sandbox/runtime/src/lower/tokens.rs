@@ -7,7 +7,7 @@
 
 use super::{
     finding::Finding,
-    text::{is_wide_break, offset},
+    text::{escape_bytes, is_wide_blank, is_wide_break, offset},
     token::{After, Closed, Kind, Stop, Token, Word},
 };
 
@@ -17,10 +17,14 @@ pub(super) struct Tokens<'a> {
     text: &'a str,
     at: usize,
     after: After,
+    /// The token just read.
+    previous: Option<Kind>,
     /// Class of the word just read.
     word: Option<Word>,
-    /// The token just read is a single `.`.
-    dot: bool,
+    /// Brackets open at the `case` or `default` whose `:` is to come.
+    case: Option<usize>,
+    /// The compiler may be inside a type, where keywords are names.
+    doubtful: bool,
     new_line: bool,
     open: Vec<Opened>,
     /// First `<` that looks like an element, and whether one that closes it was seen.
@@ -43,8 +47,10 @@ impl<'a> Tokens<'a> {
             text,
             at: 0,
             after: After::Nothing,
+            previous: None,
             word: None,
-            dot: false,
+            case: None,
+            doubtful: false,
             new_line: false,
             open: Vec::new(),
             element: None,
@@ -59,6 +65,11 @@ impl<'a> Tokens<'a> {
     /// Where an element (`<a>…</a>`) seems to start, if the source seems to hold one.
     pub(super) fn element(&self) -> Option<usize> {
         self.element.filter(|_| self.element_closed)
+    }
+
+    /// Takes no keyword for one until the next statement or block.
+    pub(super) fn doubt(&mut self) {
+        self.doubtful = true;
     }
 
     /// The next token; `None` at the end.
@@ -81,14 +92,30 @@ impl<'a> Tokens<'a> {
             b'/' => self.slash()?,
             // No comment in a module, but the compiler skips the line before it says so.
             b'<' if new_line && self.rest().starts_with("<!--") => return Err(Stop::Broken { end: at + 4 }),
+            b'@' => return Err(Stop::Refused(Finding::new(offset(at), DECORATOR))),
             0x21..=0x7E => self.punctuation(byte),
             _ => return Err(Stop::Broken { end: at + 1 }),
         };
         if !matches!(kind, Kind::Word(_)) {
             self.word = None;
         }
-        self.dot = self.text.get(at..self.at) == Some(".");
+        let kind = self.labelled(kind, at);
+        self.previous = Some(kind);
+        let braces = matches!(self.text.as_bytes().get(at), Some(b';' | b'{' | b'}'));
+        self.doubtful &= !braces;
         Ok(Some(Token { at, end: self.at, kind, new_line, before }))
+    }
+
+    /// `kind`, unless the token at `at` is the `:` of a `case` or `default`.
+    fn labelled(&mut self, kind: Kind, at: usize) -> Kind {
+        let depth = self.open.len();
+        match (kind, self.text.get(at..self.at)) {
+            (Kind::Word(Word::Prefix), Some("case" | "default")) => self.case = Some(depth),
+            (Kind::Colon, _) if self.case.take_if(|case| *case == depth).is_some() => return Kind::Label,
+            (Kind::Right, _) => self.case = None,
+            _ => {}
+        }
+        kind
     }
 
     fn byte(&self, ahead: usize) -> Option<u8> {
@@ -160,7 +187,7 @@ impl<'a> Tokens<'a> {
         }
         let text = self.text.get(start..self.at).unwrap_or("");
         let class = match text {
-            _ if self.dot || text.starts_with('#') => Word::Name,
+            _ if self.previous == Some(Kind::Dot) || text.starts_with('#') => Word::Name,
             _ if escaped => Word::Escaped,
             "await" if self.word == Some(Word::Head) => Word::Head,
             _ => Word::of(text),
@@ -168,10 +195,22 @@ impl<'a> Tokens<'a> {
         self.word = Some(class);
         self.after = match class {
             Word::Name | Word::Modifier => After::Operand,
-            Word::Prefix | Word::Nested => After::Nothing,
+            Word::Prefix | Word::Nested if self.at_statement() => After::Nothing,
+            Word::Prefix | Word::Nested => After::Unclear,
             Word::Head | Word::Cast | Word::Unclear | Word::Escaped => After::Unclear,
         };
         Ok(Kind::Word(class))
+    }
+
+    /// Whether the word just read may start a statement but not be a type, as keywords too may.
+    fn at_statement(&self) -> bool {
+        match self.previous {
+            _ if self.doubtful => false,
+            None | Some(Kind::Semicolon | Kind::Label | Kind::Word(Word::Nested)) => true,
+            Some(Kind::Close(Closed::Head | Closed::Braces)) => true,
+            Some(Kind::Open) => self.open.last() == Some(&Opened::Braces),
+            Some(_) => self.new_line && self.after == After::Operand,
+        }
     }
 
     fn number(&mut self) -> Kind {
@@ -219,7 +258,7 @@ impl<'a> Tokens<'a> {
         }
         // Text between elements holds apostrophes.
         self.element_closed |= self.text.get(..self.at).is_some_and(|read| read.contains("</"));
-        Err(Stop::Broken { end: self.char_boundary(self.at) })
+        Err(Stop::Broken { end: self.text.floor_char_boundary(self.at) })
     }
 
     /// Reads on in a template, behind its "`" or behind the `}` of a substitution.
@@ -249,6 +288,7 @@ impl<'a> Tokens<'a> {
 
     fn opening(&mut self, byte: u8) -> Kind {
         self.open.push(match (byte, self.word) {
+            (b'(', Some(Word::Head)) if self.doubtful => Opened::Round(After::Unclear, Closed::Head),
             (b'(', Some(Word::Head)) => Opened::Round(After::Nothing, Closed::Head),
             (b'(', Some(Word::Escaped)) => Opened::Round(After::Unclear, Closed::Head),
             (b'(', _) => Opened::Round(After::Operand, Closed::Plain),
@@ -334,7 +374,7 @@ impl<'a> Tokens<'a> {
             }
             self.at += 1;
         }
-        Err(Stop::Broken { end: self.char_boundary(self.at) })
+        Err(Stop::Broken { end: self.text.floor_char_boundary(self.at) })
     }
 
     fn punctuation(&mut self, byte: u8) -> Kind {
@@ -356,7 +396,7 @@ impl<'a> Tokens<'a> {
             }
             (b'>', _) => (1, Kind::Greater, After::Unclear),
             (b'.', _) if self.rest().starts_with("...") => (3, Kind::Other, After::Nothing),
-            (b'.' | b'@', _) => (1, Kind::Other, After::Unclear),
+            (b'.', _) => (1, Kind::Dot, After::Unclear),
             (b'+' | b'-', _) if doubled => (2, Kind::Other, After::postfix(before, self.after)),
             (b'!', Some(b'=')) => (2, Kind::Other, After::Nothing),
             (b'!', _) => (1, Kind::Other, After::postfix(before, self.after)),
@@ -373,36 +413,9 @@ impl<'a> Tokens<'a> {
             self.element = Some(self.at);
         }
     }
-
-    fn char_boundary(&self, at: usize) -> usize {
-        self.text.floor_char_boundary(at)
-    }
-}
-
-/// White space beyond ASCII, as the compiler sees it.
-fn is_wide_blank(c: char) -> bool {
-    matches!(
-        c,
-        '\u{85}' | '\u{A0}' | '\u{1680}' | '\u{2000}'
-            ..='\u{200B}' | '\u{202F}' | '\u{205F}' | '\u{3000}' | '\u{FEFF}'
-    )
-}
-
-/// Length of the `\u…` that `rest` starts with.
-fn escape_bytes(rest: &str) -> Option<usize> {
-    let digits = rest.strip_prefix("\\u")?;
-    match digits.strip_prefix('{') {
-        Some(braced) => {
-            let length = braced.find('}')?;
-            let hex = braced.get(..length)?.bytes().all(|b| b.is_ascii_hexdigit());
-            hex.then_some("\\u{}".len() + length)
-        }
-        None => {
-            let hex = digits.get(..4)?.bytes().all(|b| b.is_ascii_hexdigit());
-            hex.then_some("\\u0000".len())
-        }
-    }
 }
 
 const SLASH_UNCLEAR: &str = "this `/` could divide or open a regular expression. Put the regular expression in \
      parentheses, or the dividing `/` at the end of the previous line";
+
+const DECORATOR: &str = "decorators are not supported. Call the function yourself";
