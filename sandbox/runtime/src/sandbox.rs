@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     ticker: Ticker,
     base: Arc<Base>,
     instances: Arc<Semaphore>,
+    /// Turns of the compiler, so that hostile sources take neither all threads nor all memory.
+    compilers: Arc<Semaphore>,
     stack_bytes_max: usize,
 }
 
@@ -82,6 +84,7 @@ impl Sandbox {
             ticker,
             base: Arc::new(base),
             instances: Arc::new(Semaphore::new(instances.min(Semaphore::MAX_PERMITS))),
+            compilers: Arc::new(Semaphore::new(COMPILERS_MAX)),
             stack_bytes_max: config.stack_bytes_max.max(MIN_STACK_BYTES),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -127,8 +130,10 @@ impl Sandbox {
         started: &mut bool,
     ) -> Result<Tool, RegisterError> {
         let names = sorted_names(env)?;
-        let lowered = lower(&source).map_err(RegisterError::Rejected)?;
         let shared = &self.shared;
+        let turn = Arc::clone(&shared.compilers).acquire_owned().await;
+        let turn = turn.map_err(|_| RegisterError::Unavailable)?;
+        let lowered = lower(&source, turn).await.map_err(RegisterError::Rejected)?;
         let permit = shared.permit().await.ok_or(RegisterError::Unavailable)?;
         *started = true;
         let _ticking = shared.ticker().hold();
@@ -192,3 +197,6 @@ fn with_snippets(error: RegisterError, text: &str) -> RegisterError {
 }
 
 const SNIPPET_CHARS: usize = 160;
+
+/// Sources compiled at once.
+const COMPILERS_MAX: usize = 4;

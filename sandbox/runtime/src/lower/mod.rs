@@ -23,6 +23,8 @@ mod tests;
 
 use std::thread;
 
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
 use crate::{Diagnostic, Source};
 
 pub(crate) use map::PositionMap;
@@ -38,36 +40,45 @@ pub(crate) struct Lowered {
 
 /// Lowers `source`, or says why it cannot be a tool.
 ///
-/// Blocks for as long as the compiler takes (microseconds for an ordinary tool) and never overflows the caller's
-/// stack nor unwinds into it.
-pub(crate) fn lower(source: &Source<'_>) -> Result<Lowered, Vec<Diagnostic>> {
-    // The mark says nothing but the encoding; editors do not count it as a column.
+/// The compiler runs on a thread of its own, which holds `turn` until it is done, also when nobody waits for it any
+/// more: as many compile at once as there are turns. It never overflows the caller's stack nor unwinds into it.
+pub(crate) async fn lower(
+    source: &Source<'_>,
+    turn: OwnedSemaphorePermit,
+) -> Result<Lowered, Vec<Diagnostic>> {
+    let text = readable(source)?.to_owned();
+    let language = source.language;
+    let (done, result) = oneshot::channel();
+    let compiler = move || {
+        let _turn = turn;
+        // Nobody may be waiting any more.
+        drop(done.send(compile::compile(language, &text)));
+    };
+    let spawned =
+        thread::Builder::new().name("lower".into()).stack_size(STACK_BYTES * STACK_MARGIN).spawn(compiler);
+    match spawned {
+        // A panic of the compiler ends here: its payload is about the compiler, not about the source.
+        Ok(_running) => result.await.unwrap_or_else(|_| Err(vec![at_start(FAILED.into())])),
+        Err(_) => Err(vec![at_start("the compiler could not be started".into())]),
+    }
+}
+
+/// The text without its mark, which says nothing but the encoding; editors do not count it as a column.
+fn readable<'a>(source: &Source<'a>) -> Result<&'a str, Vec<Diagnostic>> {
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(source.text);
     if text.len() > SOURCE_BYTES_MAX {
-        return Err(vec![at_start(format!(
-            "the source is {} bytes long; at most {SOURCE_BYTES_MAX} are accepted",
-            text.len()
-        ))]);
+        let length = text.len();
+        let refusal = format!("the source is {length} bytes long; at most {SOURCE_BYTES_MAX} are accepted");
+        return Err(vec![at_start(refusal)]);
     }
-    let language = source.language;
-    thread::scope(|scope| {
-        let spawned = thread::Builder::new()
-            .name("lower".into())
-            .stack_size(STACK_BYTES * STACK_MARGIN)
-            .spawn_scoped(scope, || compile::compile(language, text));
-        match spawned {
-            // A panic of the compiler ends here: its payload is about the compiler, not about the source.
-            Ok(running) => running
-                .join()
-                .unwrap_or_else(|_| Err(vec![at_start("the compiler failed on this source".into())])),
-            Err(_) => Err(vec![at_start("the compiler could not be started".into())]),
-        }
-    })
+    Ok(text)
 }
 
 fn at_start(message: String) -> Diagnostic {
     Diagnostic { message, line: 1, column: 1, snippet: None }
 }
+
+const FAILED: &str = "the compiler failed on this source";
 
 /// Longest source read at all; callers set a lower limit of their own. Offsets fit `u32` because of it.
 const SOURCE_BYTES_MAX: usize = 1024 * 1024;

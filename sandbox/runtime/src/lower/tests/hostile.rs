@@ -3,9 +3,9 @@
 use super::super::{
     SOURCE_BYTES_MAX, STACK_BYTES,
     compile::compile,
-    lower,
     nesting::{PENDING_TOKENS_MAX, bound},
 };
+use super::lower;
 use crate::{Language, Source};
 
 /// How a source nests: `opening` over and over, `middle`, and `closing` as often.

@@ -1,6 +1,6 @@
 //! What becomes of a source, and what is said against it.
 
-use super::super::lower;
+use super::lower;
 use crate::{Diagnostic, Language, Source};
 
 fn lowered(language: Language, text: &str) -> Result<String, Vec<Diagnostic>> {

@@ -1,6 +1,7 @@
 //! Places in the lowered module lead back to the author's source.
 
-use super::super::{Lowered, lower};
+use super::super::Lowered;
+use super::lower;
 use crate::{Language, Position, Source};
 
 fn lowered(language: Language, text: &str) -> Lowered {
