@@ -13,7 +13,8 @@ use crate::authority::{Denied, Permit};
 use crate::call::Tree;
 use crate::scope::CallScope;
 use crate::{
-    CallError, Caller, ErrorCode, LayerKind, Limits, OpName, OperationKind, Registration, Visibility,
+    CallError, Caller, ErrorCode, LayerKind, Limits, OpName, OperationKind, OperationSpec, Registration,
+    Visibility,
 };
 
 /// A call that passed every check. Handlers take nothing else.
@@ -114,6 +115,11 @@ pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &str) -> Result<Resolv
         }
     };
     Ok(Resolved { layer, registration: Arc::clone(registration) })
+}
+
+/// May the caller know of it? Discovery shows what this allows, and nothing else of the curated layer.
+pub(crate) fn is_visible(caller: &Caller, spec: &OperationSpec) -> bool {
+    spec.visibility() == Visibility::External && spec.access_control().check(caller.grants()).is_ok()
 }
 
 /// May the caller run it, now, with this input?

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CallScope, OperationSpec, Registration, SpecError, Visibility, typed_handler};
+use crate::gate::is_visible;
+use crate::{CallScope, OperationSpec, Registration, SpecError, typed_handler};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Input {}
@@ -32,12 +33,8 @@ pub(super) fn registration() -> Result<Registration, SpecError> {
 }
 
 fn list(scope: &CallScope) -> Output {
-    let visible = |spec: &&OperationSpec| {
-        let external = spec.visibility() == Visibility::External;
-        external && spec.access_control().check(scope.caller().grants()).is_ok()
-    };
     let specs = scope.curated().iter().map(|registration| registration.spec());
-    Output { operations: specs.filter(visible).map(entry).collect() }
+    Output { operations: specs.filter(|spec| is_visible(scope.caller(), spec)).map(entry).collect() }
 }
 
 fn entry(spec: &OperationSpec) -> Entry {

@@ -6,9 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{
-    CallError, CallScope, OpName, OperationSpec, Registration, SpecError, Visibility, typed_handler,
-};
+use crate::gate::is_visible;
+use crate::{CallError, CallScope, OperationSpec, Registration, SpecError, typed_handler};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Input {
@@ -26,11 +25,7 @@ pub(super) fn registration() -> Result<Registration, SpecError> {
 fn describe(input: &Input, scope: &CallScope) -> Result<Value, CallError> {
     let name = input.name.strip_prefix('/').unwrap_or(&input.name);
     let not_found = || CallError::operation_not_found(&crate::dispatch::shown(name));
-    let name = OpName::parse(name).map_err(|_| not_found())?;
-    let spec = scope.curated().get(name.as_str()).ok_or_else(not_found)?.spec();
-    let allowed = spec.access_control().check(scope.caller().grants()).is_ok();
-    if spec.visibility() == Visibility::Internal || !allowed {
-        return Err(not_found());
-    }
-    Ok(spec.to_json())
+    let spec = scope.curated().get(name).map(|found| found.spec());
+    let visible = spec.filter(|spec| is_visible(scope.caller(), spec));
+    visible.map(OperationSpec::to_json).ok_or_else(not_found)
 }
