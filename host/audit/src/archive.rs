@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::layout::{Bundle, Layout};
+use crate::layout::{Bundle, Layout, TileFile};
 use crate::merkle::TILE_WIDTH;
 
 /// The entries found for one bundle index.
@@ -42,6 +42,36 @@ pub(crate) fn read_piece(layout: &Layout, index: u64) -> io::Result<Piece> {
             return Ok(Piece::Tail(Bundle::parse(tail, TILE_WIDTH)));
         }
     }
+}
+
+/// The first bundle whose entries are there: those before it were pruned.
+pub(crate) fn first_bundle(layout: &Layout) -> io::Result<u64> {
+    if layout.entries(0).try_exists()? {
+        return Ok(0);
+    }
+    let mut first = None;
+    let mut folders = vec![layout.bundles()];
+    while let Some(folder) = folders.pop() {
+        let files = match fs::read_dir(&folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for file in files {
+            let file = file?;
+            // Partial bundles are in folders of their own, and always behind a full one.
+            if file.file_type()?.is_dir() {
+                folders.push(file.path());
+                continue;
+            }
+            let path = file.path();
+            let name = path.strip_prefix(layout.tiles()).ok().and_then(Path::to_str);
+            let full = name.and_then(TileFile::parse).filter(|tile| tile.width.is_none());
+            let index = full.map(|tile| tile.index);
+            first = [first, index].into_iter().flatten().min();
+        }
+    }
+    Ok(first.unwrap_or_default())
 }
 
 /// A file's content; `None` when there is no such file.

@@ -34,6 +34,9 @@ pub enum Event {
     /// The log was found not closed in order. Written by the log itself.
     #[serde(rename = "host.recovered")]
     HostRecovered(HostRecovered),
+    /// Old records were removed from the log; their hashes stay. Written by the log itself.
+    #[serde(rename = "audit.pruned")]
+    AuditPruned(AuditPruned),
     /// A configuration was read.
     #[serde(rename = "config.loaded")]
     ConfigLoaded(ConfigLoaded),
@@ -47,7 +50,7 @@ pub enum Event {
 
 impl Event {
     /// Every kind, as records name it.
-    pub(crate) const KINDS: [&str; 10] = [
+    pub(crate) const KINDS: [&str; 11] = [
         "session.opened",
         "session.closed",
         "operation.registered",
@@ -55,6 +58,7 @@ impl Event {
         "host.started",
         "host.stopped",
         "host.recovered",
+        "audit.pruned",
         "config.loaded",
         "identity.changed",
         "key.changed",
@@ -227,6 +231,26 @@ pub struct HostRecovered {
     pub checkpoint: u64,
     /// Bytes dropped because they were no whole record.
     pub dropped_bytes: u64,
+}
+
+/// A removal of old records. What they were can no longer be read here, but still be proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditPruned {
+    /// The time before which all removed records are, in microseconds since the Unix epoch.
+    pub before: u64,
+    /// The index of the first record that is kept.
+    pub first_kept: u64,
+    /// Records removed.
+    pub records: u64,
+    /// Sources removed.
+    pub sources: u64,
+    /// The identity that asked for it; absent for the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The call that asked for it, as 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
 }
 
 /// A configuration that was read, at start or on a reload.
