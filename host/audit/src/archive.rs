@@ -49,7 +49,23 @@ pub(crate) fn first_bundle(layout: &Layout) -> io::Result<u64> {
     if layout.entries(0).try_exists()? {
         return Ok(0);
     }
-    let mut first = None;
+    Ok(full_bundles(layout)?.map_or(0, |(first, _)| first))
+}
+
+/// Records in the log: those of its full bundles and those of the tail.
+pub(crate) fn size(layout: &Layout) -> io::Result<u64> {
+    let mut next = full_bundles(layout)?.map_or(0, |(_, last)| last + 1);
+    loop {
+        match read_piece(layout, next)? {
+            Piece::Full(_) => next += 1,
+            Piece::Tail(tail) => return Ok(next * 256 + u64::try_from(tail.entries.len()).unwrap_or_default()),
+        }
+    }
+}
+
+/// The first and the last full bundle whose entries are there.
+fn full_bundles(layout: &Layout) -> io::Result<Option<(u64, u64)>> {
+    let mut found: Option<(u64, u64)> = None;
     let mut folders = vec![layout.bundles()];
     while let Some(folder) = folders.pop() {
         let files = match fs::read_dir(&folder) {
@@ -66,12 +82,13 @@ pub(crate) fn first_bundle(layout: &Layout) -> io::Result<u64> {
             }
             let path = file.path();
             let name = path.strip_prefix(layout.tiles()).ok().and_then(Path::to_str);
-            let full = name.and_then(TileFile::parse).filter(|tile| tile.width.is_none());
-            let index = full.map(|tile| tile.index);
-            first = [first, index].into_iter().flatten().min();
+            if let Some(tile) = name.and_then(TileFile::parse).filter(|tile| tile.width.is_none()) {
+                let (first, last) = found.unwrap_or((tile.index, tile.index));
+                found = Some((first.min(tile.index), last.max(tile.index)));
+            }
         }
     }
-    Ok(first.unwrap_or_default())
+    Ok(found)
 }
 
 /// A file's content; `None` when there is no such file.

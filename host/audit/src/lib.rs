@@ -58,6 +58,7 @@ mod sink;
 mod sources;
 pub mod stats;
 mod storage;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -66,6 +67,7 @@ mod wait;
 mod writer;
 
 pub use checkpoint::Checkpoint;
+pub use digest::log_key;
 pub use event::Event;
 pub use evidence::{Evidence, EvidenceError, EvidenceOptions};
 pub use index::reindex;
@@ -78,6 +80,7 @@ pub use reader::{AuditReader, Entry, QueryError};
 pub use recover::OpenError;
 pub use schema::record_schema;
 pub use stats::Stats;
+pub use tail::Tail;
 pub use trace::Trace;
 pub use verify::{SignatureState, VerifyError, VerifyOptions, VerifyReport, verify};
 pub use writer::Durability;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use alknet_agent::Sessions;
 use alknet_audit::event::{ConfigLoaded, ConfigOutcome, Event, HostStarted};
-use alknet_audit::{AuditLog, Hash, Options};
+use alknet_audit::{AuditLog, Hash, Options, log_key};
 use alknet_call::{CallAdapter, Dispatcher, OperationSpec, Visibility};
 use alknet_core::{
     Clock, ConfigIdentityProvider, Directory, Ed25519SecretKey, Fingerprint, HandlerRegistry, PublicKey,
@@ -170,7 +170,7 @@ impl Parts<'_> {
 
     async fn open_log(&self) -> Result<AuditLog, StartError> {
         let layout = Layout::new(self.settings().data_dir.clone());
-        let mut options = Options::new(self.key.clone(), Arc::clone(&self.clock));
+        let mut options = Options::new(log_key(&self.key), Arc::clone(&self.clock));
         options.durability = self.settings().durability;
         blocking(move || {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(layout.data_dir());
