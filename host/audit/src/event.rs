@@ -46,11 +46,14 @@ pub enum Event {
     /// A key of the host changed.
     #[serde(rename = "key.changed")]
     KeyChanged(KeyChanged),
+    /// A credential for another system was read.
+    #[serde(rename = "credential.loaded")]
+    CredentialLoaded(CredentialLoaded),
 }
 
 impl Event {
     /// Every kind, as records name it.
-    pub(crate) const KINDS: [&str; 11] = [
+    pub(crate) const KINDS: [&str; 12] = [
         "session.opened",
         "session.closed",
         "operation.registered",
@@ -62,6 +65,7 @@ impl Event {
         "config.loaded",
         "identity.changed",
         "key.changed",
+        "credential.loaded",
     ];
 }
 
@@ -174,13 +178,30 @@ pub struct OperationRegistered {
 }
 
 /// Examples run at registration.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Examples {
     /// How many were given.
     pub count: u64,
     /// How many did what they said.
     pub passed: u64,
+    /// What each was given and did, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ExampleResult>,
+}
+
+/// What an example was given and did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleResult {
+    /// Keyed digest of its input, as in records of calls.
+    pub input: Hash,
+    /// Keyed digest of its output; absent when it ended with an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Hash>,
+    /// The code of the error it ended with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// An operation taken out of its session.
@@ -211,6 +232,8 @@ pub struct HostStarted {
     pub config: Hash,
     /// The fingerprint of the host's key.
     pub key: String,
+    /// The fingerprint of the log's key.
+    pub log_key: String,
 }
 
 /// An orderly end of the log.
@@ -293,6 +316,16 @@ pub struct KeyChanged {
     pub purpose: String,
     /// What happened to it.
     pub change: Change,
+}
+
+/// A credential that operations of the host may use from now on: its name, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialLoaded {
+    /// The name it has in the configuration.
+    pub credential: String,
+    /// The operations that use it.
+    pub used_by: String,
 }
 
 /// What happened to a known thing.

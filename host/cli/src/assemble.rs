@@ -16,7 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alknet_agent::Sessions;
-use alknet_audit::event::{ConfigLoaded, ConfigOutcome, Event, HostStarted};
+use alknet_audit::event::{
+    Change, ConfigLoaded, ConfigOutcome, CredentialLoaded, Event, HostStarted, KeyChanged,
+};
 use alknet_audit::{AuditLog, Hash, Options, log_key};
 use alknet_call::{CallAdapter, Dispatcher, OperationSpec, Visibility};
 use alknet_core::{
@@ -76,6 +78,9 @@ impl Host {
         let parts = Parts { config, key, clock: Arc::new(SystemClock) };
         // 1. The log: without it nothing may happen. Its lock keeps a second host out.
         let log = parts.open_log().await?;
+        if log.size() == 0 {
+            parts.record_keys(&log).await?;
+        }
         let hash = config.digest();
         log.append_async(&Event::ConfigLoaded(ConfigLoaded {
             config: hash,
@@ -200,12 +205,34 @@ impl Parts<'_> {
         let handlers = adapter.register(HandlerRegistry::builder())?.build();
         // Before the first connection, so that every record of a call comes after it.
         let key = Fingerprint::from(&self.key.public()).to_string();
+        let log_key = Fingerprint::from(&log.public_key()).to_string();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key })).await?;
+        self.record_credentials(log).await?;
+        log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key, log_key })).await?;
         let endpoint = self.listen(handlers, &identities, &rates).await?;
         let (log, config) = (log.clone(), Mutex::new(self.config.clone()));
         let sweeper = Sweeper::start(sessions.clone());
         Ok(Host { endpoint, log, identities, rates, sessions, config, sweeper })
+    }
+
+    /// Records which credentials operations may use, by name.
+    async fn record_credentials(&self, log: &AuditLog) -> Result<(), StartError> {
+        let targets = self.settings().http_targets.iter();
+        for target in targets.filter(|target| target.credential_file.is_some()) {
+            let (credential, used_by) = (target.target.name.clone(), "http/fetch".to_owned());
+            log.append_async(&Event::CredentialLoaded(CredentialLoaded { credential, used_by })).await?;
+        }
+        Ok(())
+    }
+
+    /// Records the keys that a new log begins with.
+    async fn record_keys(&self, log: &AuditLog) -> Result<(), StartError> {
+        for (purpose, key) in [("host", self.key.public()), ("audit", log.public_key())] {
+            let fingerprint = Fingerprint::from(&key).to_string();
+            let event = KeyChanged { fingerprint, purpose: purpose.to_owned(), change: Change::Added };
+            log.append_async(&Event::KeyChanged(event)).await?;
+        }
+        Ok(())
     }
 
     async fn listen(

@@ -97,7 +97,8 @@ impl Facts {
             | Event::AuditPruned(_)
             | Event::ConfigLoaded(_)
             | Event::IdentityChanged(_)
-            | Event::KeyChanged(_) => return Ok(()),
+            | Event::KeyChanged(_)
+            | Event::CredentialLoaded(_) => return Ok(()),
         };
         if self.blind || self.sessions.contains(session) { Ok(()) } else { Err(VerifyError::UnknownSession { index }) }
     }

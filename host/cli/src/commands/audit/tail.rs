@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use alknet_audit::{QueryError, Tail};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Context, filter, view};
 use crate::args::TailArgs;
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_line_has_what_a_row_has() {
-        let record: Value = json!({"kind": "call.refused", "time": 1_700_000_000_000_000_u64, "caller": "ci",
+        let record = json!({"kind": "call.refused", "time": 1_700_000_000_000_000_u64, "caller": "ci",
             "operation": "fs/write", "code": "FORBIDDEN", "reason": "scope", "call": "0a"});
         assert_eq!(
             view::line(7, &record),
