@@ -2,9 +2,12 @@
 
 mod crash;
 mod durability;
+mod evidence;
 mod faults;
+mod index;
 mod merkle;
 mod proofs;
+mod prune;
 mod queries;
 mod schema;
 mod support;

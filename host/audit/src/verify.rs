@@ -311,7 +311,7 @@ pub fn verify(dir: &Path, options: &VerifyOptions) -> Result<VerifyReport, Verif
     let records = run.frontier.size();
     run.tiles.finish(&layout, &run.frontier)?;
     let sources = check_sources(&layout, &run.facts)?;
-    let indexed = index::check(&layout)
+    let indexed = index::check(&layout, run.facts.pruned)
         .map_err(|fault| VerifyError::Index { path: layout.index(), fault })?;
     Ok(VerifyReport {
         pruned: run.pruned,

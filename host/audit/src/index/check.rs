@@ -29,8 +29,9 @@ pub enum IndexFault {
     Invents(u64),
 }
 
-/// Compares every row with its record; answers how many records the index has, `None` when there is none.
-pub(crate) fn check(layout: &Layout) -> Result<Option<u64>, IndexFault> {
+/// Compares every row with its record; answers how many records the index has, `None` when there is none. Records
+/// before `pruned` may be gone from the index before they are gone from the log.
+pub(crate) fn check(layout: &Layout, pruned: u64) -> Result<Option<u64>, IndexFault> {
     let path = layout.index();
     // A new file is an index that nobody has asked anything yet.
     if path.metadata().map_or(0, |metadata| metadata.len()) == 0 {
@@ -50,7 +51,9 @@ pub(crate) fn check(layout: &Layout) -> Result<Option<u64>, IndexFault> {
         return Err(IndexFault::Differs(records.saturating_sub(1)));
     }
     let names = names(&connection)?;
-    let mut log = Entries::new(layout)?;
+    let first: Option<u64> = connection.query_row("SELECT min(idx) FROM records", [], |row| row.get(0))?;
+    let begins_at = if first.unwrap_or(records) < pruned { 0 } else { pruned };
+    let mut log = Entries::new(layout, begins_at)?;
     let mut statement = connection.prepare(
         "SELECT idx, time, kind, call, parent, root, session, caller, authority, operation, outcome, source, output
          FROM records ORDER BY idx",
@@ -114,7 +117,7 @@ fn agrees(row: &Row<'_>, facets: &Facets<'_>, names: &HashMap<i64, String>) -> R
         && hash(12)? == facets.output.map(|hash| hash.0))
 }
 
-/// The log's records from the first that is kept, one after the other.
+/// The log's records, one after the other.
 struct Entries<'a> {
     layout: &'a Layout,
     next: u64,
@@ -123,8 +126,9 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn new(layout: &'a Layout) -> Result<Self, IndexFault> {
-        let next = archive::first_bundle(layout).map_err(damaged)? * 256;
+    /// Begins at a record, or at the first that is kept.
+    fn new(layout: &'a Layout, at: u64) -> Result<Self, IndexFault> {
+        let next = (archive::first_bundle(layout).map_err(damaged)? * 256).max(at);
         Ok(Self { layout, next, bundle: Bundle::default(), scratch: Vec::new() })
     }
 
