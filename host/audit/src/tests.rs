@@ -1,5 +1,6 @@
 //! Tests that see the log as a whole, with the clock and the file system under control.
 
+mod corpus;
 mod crash;
 mod durability;
 mod evidence;
