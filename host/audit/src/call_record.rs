@@ -36,6 +36,9 @@ pub(crate) struct CallRecord<'a> {
     /// Keyed digest of the input: HMAC-SHA-256 over its canonical JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) input: Option<Hash>,
+    /// How many items a subscription answered with; it has no one output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) items: Option<u64>,
     /// Which kind of record this is.
     pub(crate) kind: CallKind,
     /// The layer that answered the lookup.
@@ -53,6 +56,9 @@ pub(crate) struct CallRecord<'a> {
     /// The call that composed this one. Absent: this is a root call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<CallHex>,
+    /// The peer that serves the operation.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<Text<'a>>,
     /// Where the operation came from.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) provenance: Option<Text<'a>>,
@@ -119,14 +125,16 @@ impl CallRecord<'_> {
             self.reason.is_some(),
             self.code.is_some(),
             self.micros.is_some(),
-            self.output.is_some(),
+            self.output.is_some() || self.items.is_some(),
         );
         let fits = match self.kind {
             CallKind::Admitted => has == (true, false, false, false, false),
             CallKind::Refused => has == (false, true, true, false, false),
             CallKind::Finished => has == (false, false, true, true, ended_well),
         };
-        fits && self.time <= INTEGER_MAX && self.micros.is_none_or(|micros| micros <= INTEGER_MAX)
+        let one_answer = self.output.is_none() || self.items.is_none();
+        let exact = |number: Option<u64>| number.is_none_or(|number| number <= INTEGER_MAX);
+        fits && one_answer && self.time <= INTEGER_MAX && exact(self.micros) && exact(self.items)
     }
 
     /// Appends the canonical form (RFC 8785): members in order, no spaces, fewest escapes.
@@ -137,6 +145,7 @@ impl CallRecord<'_> {
         text(out, b"\"caller\":", self.caller.as_ref());
         text(out, b"\"code\":", self.code.as_ref());
         hash(out, b"\"input\":\"", self.input);
+        integer(out, b"\"items\":", self.items);
         out.extend_from_slice(b"\"kind\":\"");
         out.extend_from_slice(self.kind.as_str().as_bytes());
         out.extend_from_slice(b"\",");
@@ -145,6 +154,7 @@ impl CallRecord<'_> {
         text(out, b"\"operation\":", Some(&self.operation));
         hash(out, b"\"output\":\"", self.output);
         id(out, b"\"parent\":\"", self.parent);
+        text(out, b"\"peer\":", self.peer.as_ref());
         text(out, b"\"provenance\":", self.provenance.as_ref());
         text(out, b"\"reason\":", self.reason.as_ref());
         id(out, b"\"root\":\"", Some(self.root));
@@ -255,18 +265,19 @@ pub(crate) mod tests {
         any::<String>().prop_map(|text| Text(Cow::Owned(text)))
     }
 
-    fn any_texts() -> impl Strategy<Value = [Option<Text<'static>>; 7]> {
-        prop::array::uniform7(prop::option::of(any_text()))
+    fn any_texts() -> impl Strategy<Value = [Option<Text<'static>>; 8]> {
+        prop::array::uniform8(prop::option::of(any_text()))
     }
 
     pub(crate) fn any_record() -> impl Strategy<Value = CallRecord<'static>> {
         let kind = prop_oneof![Just(CallKind::Admitted), Just(CallKind::Refused), Just(CallKind::Finished)];
         let ids = (any::<[u8; 16]>(), prop::option::of(any::<[u8; 16]>()), any::<[u8; 16]>());
         let digests = prop::array::uniform3(prop::option::of(any::<[u8; 32]>()));
-        let numbers = (0..=INTEGER_MAX, prop::option::of(0..=INTEGER_MAX));
+        let optional = || prop::option::of(0..=INTEGER_MAX);
+        let numbers = (0..=INTEGER_MAX, optional(), optional());
         (kind, any_texts(), any_text(), ids, digests, numbers).prop_map(
-            |(kind, texts, operation, (call, parent, root), digests, (time, micros))| {
-                let [authority, caller, code, layer, provenance, reason, session] = texts;
+            |(kind, texts, operation, (call, parent, root), digests, (time, micros, items))| {
+                let [authority, caller, code, layer, peer, provenance, reason, session] = texts;
                 let [input, output, source] = digests.map(|digest| digest.map(Hash));
                 CallRecord {
                     authority,
@@ -274,12 +285,14 @@ pub(crate) mod tests {
                     caller,
                     code,
                     input,
+                    items,
                     kind,
                     layer,
                     micros,
                     operation,
                     output,
                     parent: parent.map(CallHex),
+                    peer,
                     provenance,
                     reason,
                     root: CallHex(root),

@@ -1,6 +1,6 @@
 //! The records of calls, as the dispatcher hands them over.
 
-use alknet_call::{AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Outcome, Recorded};
+use alknet_call::{Answered, AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Outcome, Recorded};
 
 use crate::call_record::{CODE_OK, CallHex, CallKind, CallRecord, Text, VERSION};
 use crate::canonical::INTEGER_MAX;
@@ -23,12 +23,13 @@ impl AuditSink for AuditLog {
 
     fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded {
         let micros = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX).min(INTEGER_MAX);
-        let (code, output) = match outcome.result {
-            Ok(output) => (CODE_OK, Some(self.digest(output))),
-            Err(code) => (code.as_str(), None),
+        let (code, output, items) = match outcome.result {
+            Ok(Answered::Value(output)) => (CODE_OK, Some(self.digest(output)), None),
+            Ok(Answered::Items(items)) => (CODE_OK, None, Some(items.min(INTEGER_MAX))),
+            Err(code) => (code.as_str(), None, None),
         };
-        let facts = facts(call, CallKind::Finished);
-        self.record(CallRecord { code: Some(Text::from(code)), micros: Some(micros), output, ..facts })
+        let (code, micros, facts) = (Some(Text::from(code)), Some(micros), facts(call, CallKind::Finished));
+        self.record(CallRecord { code, micros, output, items, ..facts })
     }
 }
 
@@ -59,12 +60,14 @@ fn facts<'a>(call: &CallFacts<'a>, kind: CallKind) -> CallRecord<'a> {
         caller: call.caller.map(|caller| Text::from(caller.as_str())),
         code: None,
         input: None,
+        items: None,
         kind,
         layer: call.layer.map(|layer| Text::from(layer.as_str())),
         micros: None,
         operation: Text::from(call.operation),
         output: None,
         parent,
+        peer: call.peer.map(|peer| Text::from(peer.as_str())),
         provenance: call.provenance.map(|provenance| Text::from(provenance.as_str())),
         reason: None,
         root,

@@ -54,6 +54,8 @@ pub struct CallFacts<'a> {
     pub session: Option<&'a Arc<str>>,
     /// Where the operation was found.
     pub layer: Option<LayerKind>,
+    /// The peer that serves the operation, where it is one of a peer's.
+    pub peer: Option<&'a IdentityId>,
     /// Where it came from.
     pub provenance: Option<Provenance>,
     /// SHA-256 of the source of a session operation, in hexadecimal.
@@ -80,10 +82,19 @@ pub enum Decision<'a> {
 /// How an admitted call ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<'a> {
-    /// The output, or the code the caller gets.
-    pub result: Result<&'a Value, &'a ErrorCode>,
+    /// What was answered, or the code the caller gets.
+    pub result: Result<Answered<'a>, &'a ErrorCode>,
     /// Time from the decision to the end.
     pub duration: Duration,
+}
+
+/// What an admitted call that went well answered.
+#[derive(Debug, Clone, Copy)]
+pub enum Answered<'a> {
+    /// One output; a sink keeps a keyed digest of it, never the value.
+    Value(&'a Value),
+    /// The items of a subscription, this many.
+    Items(u64),
 }
 
 impl Outcome<'_> {

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use alknet_core::Identity;
 use tokio::time::Instant;
 
 use crate::layers::Layers;
+use crate::{Link, OnBehalfOf};
 
 /// The host's own id of a call: 64 random bits of this process, then a sequence number. Written as 32
 /// hexadecimal digits. Never taken from the wire, never secret.
@@ -66,18 +67,45 @@ impl FromStr for CallId {
     }
 }
 
+/// Where a root call comes from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin {
+    /// Who makes it; `None` is anonymous.
+    pub(crate) identity: Option<Identity>,
+    /// On whose behalf, as the caller claims.
+    pub(crate) on_behalf_of: Option<OnBehalfOf>,
+    /// The link it came in on; `None` for a call from inside of the program.
+    pub(crate) link: Option<Link>,
+}
+
 /// What all calls below one root share.
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) id: CallId,
-    pub(crate) identity: Option<Identity>,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) origin: Origin,
+    /// Set once the kind of the root call is known: subscriptions and publications have none.
+    deadline: OnceLock<Instant>,
     calls: AtomicU32,
+    over: AtomicBool,
 }
 
 impl Root {
-    pub(crate) fn new(identity: Option<Identity>, deadline: Option<Instant>) -> Self {
-        Self { id: CallId::next(), identity, deadline, calls: AtomicU32::new(0) }
+    pub(crate) fn new(origin: Origin) -> Self {
+        let (deadline, calls, over) = (OnceLock::new(), AtomicU32::new(0), AtomicBool::new(false));
+        Self { id: CallId::next(), origin, deadline, calls, over }
+    }
+
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.origin.identity.as_ref()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.get().copied()
+    }
+
+    /// Sets the instant at which the whole tree is cut; the first one counts.
+    pub(crate) fn expire_at(&self, deadline: Instant) {
+        self.deadline.get_or_init(|| deadline);
     }
 
     /// Counts one more call; false once there were `max`.
@@ -86,7 +114,16 @@ impl Root {
     }
 
     pub(crate) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Notes that the root call was answered or cancelled: calls that outlive it may finish, none may begin.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 }
 

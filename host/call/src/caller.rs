@@ -3,7 +3,7 @@
 use alknet_core::{Grants, Identity, IdentityId};
 
 use crate::scope::CallScope;
-use crate::{CallId, Composition};
+use crate::{CallId, Composition, PeerRef};
 
 /// Who makes a call. There is no other way in: no flag marks a call as internal or trusted.
 #[derive(Debug, Clone)]
@@ -19,6 +19,20 @@ pub enum Caller {
 pub struct Composer {
     pub(crate) scope: CallScope,
     pub(crate) composition: Composition,
+    /// Where the composed operation is to be found.
+    pub(crate) peer: PeerRef,
+    /// What becomes of the composed call when its composer is stopped.
+    pub(crate) policy: AbortPolicy,
+}
+
+/// What becomes of a composed call when the call that composed it is stopped (ADR-016).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum AbortPolicy {
+    /// It is stopped too.
+    #[default]
+    AbortDependents,
+    /// It finishes if it had begun, within the deadline of its tree. Nothing new begins below it.
+    ContinueRunning,
 }
 
 impl Caller {
@@ -37,6 +51,13 @@ impl Caller {
         match self {
             Self::Peer(identity) => identity.as_ref().map(Identity::id),
             Self::Operation(composer) => composer.composition.authority().map(crate::Authority::label),
+        }
+    }
+
+    pub(crate) fn policy(&self) -> AbortPolicy {
+        match self {
+            Self::Peer(_) => AbortPolicy::default(),
+            Self::Operation(composer) => composer.policy,
         }
     }
 

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use alknet_core::{AuthToken, Connection, Drain, Fingerprint, Identity, IdentityProvider, SystemClock};
+use alknet_core::{
+    AuthContext, AuthToken, Connection, Drain, Fingerprint, Identity, IdentityProvider, SystemClock,
+};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use crate::{CallError, CallOptions, Dispatcher, Limits, Link, NoAudit, Registry};
+use crate::{CallError, CallOptions, Dispatcher, Limits, Link, NoAudit, Publication, Registry, Subscription};
 
 /// A connection to a host, for making calls. Serves nothing unless it is given a dispatcher.
 pub struct Client {
@@ -22,17 +24,18 @@ impl Client {
     pub fn new(connection: Connection, limits: Limits) -> Self {
         let registry = Registry::builder().build();
         let dispatcher = Dispatcher::new(registry, Arc::new(NoAudit), limits, Arc::new(SystemClock));
-        Self::serving(connection, dispatcher, Arc::new(Nobody))
+        Self::serving(connection, AuthContext::default(), dispatcher, Arc::new(Nobody))
     }
 
-    /// A client that also answers the host's calls.
+    /// A client that also answers the host's calls. `auth` says who the host is: the fingerprint that was pinned.
     #[must_use]
     pub fn serving(
         connection: Connection,
+        auth: AuthContext,
         dispatcher: Dispatcher,
         identities: Arc<dyn IdentityProvider>,
     ) -> Self {
-        let link = Link::dialed(connection, dispatcher, identities);
+        let link = Link::dialed(connection, auth, dispatcher, identities);
         let (drain, driver) = (Drain::new(), TaskTracker::new());
         let (driven, signal) = (link.clone(), drain.signal());
         driver.spawn(async move {
@@ -63,6 +66,44 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Value, CallError> {
         self.link.call(name, input, options).await
+    }
+
+    /// Subscribes to an operation of the host.
+    ///
+    /// # Errors
+    /// As [`Link::subscribe`].
+    pub async fn subscribe(
+        &self,
+        name: &str,
+        input: &Value,
+        options: &CallOptions,
+    ) -> Result<Subscription, CallError> {
+        self.link.subscribe(name, input, options).await
+    }
+
+    /// Opens a publication to an operation of the host.
+    ///
+    /// # Errors
+    /// As [`Link::publish`].
+    pub async fn publish(
+        &self,
+        name: &str,
+        input: &Value,
+        options: &CallOptions,
+    ) -> Result<Publication, CallError> {
+        self.link.publish(name, input, options).await
+    }
+
+    /// The connection as a link, for importing what the host offers.
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Waits until the connection has ended.
+    pub async fn ended(&self) {
+        self.driver.close();
+        self.driver.wait().await;
     }
 
     /// Finishes what runs and closes the connection.

@@ -5,38 +5,60 @@ use std::sync::Arc;
 
 use alknet_core::{Clock, Identity};
 use futures_util::FutureExt as _;
-use serde_json::{Value, json};
-use tokio::time::Instant;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use serde_json::Value;
 
-use crate::audit::{AuditSink, CallFacts, Decision, Outcome, Recorded};
-use crate::call::{Root, Tree};
-use crate::gate::{self, Admitted, Checked, Refusal, Resolved};
+use crate::audit::{AuditSink, Decision};
+use crate::call::{Origin, Root, Tree};
+use crate::conform;
+use crate::detached::Detached;
+use crate::door::{Answer, Door, Gone, Items};
+use crate::gate::{self, Admitted, Checked, Refusal, Resolved, Terms};
 use crate::layers::Layers;
-use crate::name::NAME_BYTES_MAX;
+use crate::outcome::{Attempt, OutcomeRecord};
 use crate::scope::CallScope;
-use crate::{CallError, CallId, Caller, ErrorCode, Limits, Provenance, Registration, Registry, Reply};
+use crate::{AbortPolicy, Answers, CallError, Caller, Feed, Limits, Peers, Registration, Registry, Reply};
 
-/// Runs calls against the curated layer and a call's own layers. Cheap to clone.
+/// Runs calls against the curated layer, the peers' and a call's own. Cheap to clone.
 #[derive(Clone)]
 pub struct Dispatcher(Arc<Inner>);
 
 struct Inner {
     curated: Arc<Registry>,
+    peers: Peers,
     audit: Arc<dyn AuditSink>,
     limits: Limits,
     clock: Arc<dyn Clock>,
+    detached: Detached,
+}
+
+/// A call that somebody asks for.
+pub(crate) struct Asked<'a> {
+    pub(crate) caller: Caller,
+    pub(crate) tree: Tree,
+    pub(crate) name: &'a str,
+    pub(crate) input: Value,
 }
 
 impl Dispatcher {
     /// A dispatcher over a curated layer.
     pub fn new(curated: Registry, audit: Arc<dyn AuditSink>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { curated: Arc::new(curated), audit, limits, clock }))
+        let curated = Arc::new(curated);
+        let peers = Peers::new(Arc::clone(&curated), limits.peer_operations_max);
+        let detached = Detached::new(limits.detached_calls_max);
+        Self(Arc::new(Inner { curated, peers, audit, limits, clock, detached }))
     }
 
     /// The curated layer.
     #[must_use]
     pub fn curated(&self) -> &Arc<Registry> {
         &self.0.curated
+    }
+
+    /// The operations of attached peers.
+    #[must_use]
+    pub fn peers(&self) -> &Peers {
+        &self.0.peers
     }
 
     /// The bounds.
@@ -49,7 +71,23 @@ impl Dispatcher {
         &self.0.clock
     }
 
-    /// Runs a root call of a peer. Dropping the future cancels the call and everything below it.
+    pub(crate) fn audit(&self) -> &dyn AuditSink {
+        &*self.0.audit
+    }
+
+    /// Calls that outlive those that composed them.
+    pub(crate) fn detached(&self) -> &Detached {
+        &self.0.detached
+    }
+
+    /// Cancels the calls that outlived those that composed them and waits until they have ended. Calls of peers end
+    /// with their links.
+    pub async fn stop(&self) {
+        self.0.detached.stop().await;
+    }
+
+    /// Runs a root call of a peer that takes one answer. Dropping the future cancels the call and everything below
+    /// it.
     ///
     /// # Errors
     /// As the protocol defines them; the deadline is enforced here, for the whole tree.
@@ -59,34 +97,38 @@ impl Dispatcher {
         name: &str,
         input: Value,
     ) -> Result<Value, CallError> {
-        let deadline = Instant::now() + self.0.limits.call_timeout;
-        let root = Arc::new(Root::new(identity.clone(), Some(deadline)));
-        let layers = Layers { curated: Arc::clone(&self.0.curated), session: None };
-        let tree = Tree { root, layers, session: None };
-        self.dispatch(Caller::Peer(identity), tree, name, input).await
+        let origin = Origin { identity, ..Origin::default() };
+        self.serve(origin, name, input, Door::Once).await?.into_value()
     }
 
-    pub(crate) async fn dispatch(
+    /// Runs a root call.
+    pub(crate) async fn serve(
         &self,
-        caller: Caller,
-        tree: Tree,
+        origin: Origin,
         name: &str,
         input: Value,
-    ) -> Result<Value, CallError> {
-        let id = if caller.parent().is_none() { tree.root.id } else { CallId::next() };
-        let attempt = Attempt { id, caller, tree, name: shown(name) };
-        let admission = self.admit(&attempt, name, input);
-        let (resolved, checked) = match admission {
+        door: Door<'_>,
+    ) -> Result<Answer, CallError> {
+        let caller = Caller::Peer(origin.identity.clone());
+        let curated = Arc::clone(&self.0.curated);
+        let layers = Layers { curated, peers: self.0.peers.snapshot(), session: None };
+        let tree = Tree { root: Arc::new(Root::new(origin)), layers, session: None };
+        self.dispatch(Asked { caller, tree, name, input }, door).await
+    }
+
+    pub(crate) async fn dispatch(&self, asked: Asked<'_>, door: Door<'_>) -> Result<Answer, CallError> {
+        let Asked { caller, tree, name, input } = asked;
+        let attempt = Attempt::new(caller, tree, name);
+        let (resolved, checked) = match self.admit(&attempt, name, input, &door) {
             Ok(admitted) => admitted,
             Err((resolved, refusal)) => return Err(self.refuse(&attempt, resolved.as_ref(), refusal).await),
         };
-        let mut record =
-            OutcomeRecord { dispatcher: self, attempt, resolved, begun: Instant::now(), open: true };
+        let mut record = OutcomeRecord::new(self, attempt, resolved);
         if record.admitted(checked.input()).wait().await.is_err() {
-            record.open = false;
+            record.forget();
             return Err(unrecorded());
         }
-        self.run(record, checked).await
+        self.run(record, checked, door).await
     }
 
     fn admit(
@@ -94,10 +136,12 @@ impl Dispatcher {
         attempt: &Attempt<'_>,
         name: &str,
         input: Value,
+        door: &Door<'_>,
     ) -> Result<(Resolved, Checked), (Option<Resolved>, Refusal)> {
         let resolved =
             gate::resolve(&attempt.caller, &attempt.tree, name).map_err(|refusal| (None, refusal))?;
-        match gate::check(&attempt.caller, &attempt.tree, &resolved, input, &self.0.limits) {
+        let terms = Terms { limits: &self.0.limits, door };
+        match gate::check(&attempt.caller, &attempt.tree, &resolved, input, &terms) {
             Ok(checked) => Ok((resolved, checked)),
             Err(refusal) => Err((Some(resolved), refusal)),
         }
@@ -118,27 +162,38 @@ impl Dispatcher {
         }
     }
 
-    async fn run(&self, mut record: OutcomeRecord<'_, '_>, checked: Checked) -> Result<Value, CallError> {
+    async fn run(
+        &self,
+        mut record: OutcomeRecord<'_, '_>,
+        checked: Checked,
+        door: Door<'_>,
+    ) -> Result<Answer, CallError> {
         let attempt = &record.attempt;
         let registration = Arc::clone(&record.resolved.registration);
-        let deadline = attempt.caller.parent().is_none().then_some(attempt.tree.root.deadline).flatten();
-        let (caller, tree) = (attempt.caller.clone(), attempt.tree.clone());
-        let scope = CallScope::new(self.clone(), attempt.id, caller, Arc::clone(&registration), tree);
-        let running = AssertUnwindSafe(answer(&registration, Admitted::enter(checked, scope))).catch_unwind();
-        // The root's deadline cuts the whole tree: everything below it runs inside this future.
+        let (caller, root) = (attempt.caller.clone(), &attempt.tree.root);
+        if caller.parent().is_none() && Answers::of(registration.spec().kind()) == Answers::Once {
+            root.expire_at(record.begun() + self.0.limits.call_timeout);
+        }
+        // The root's deadline cuts the whole tree: everything below it runs inside of this future, but for what
+        // outlives its composer.
+        let bounded = caller.parent().is_none() || caller.policy() == AbortPolicy::ContinueRunning;
+        let deadline = if bounded { root.deadline() } else { None };
+        let scope =
+            CallScope::new(self.clone(), attempt.id, caller, Arc::clone(&registration), attempt.tree.clone());
+        let running = drive(&registration, Admitted::enter(checked, scope), door);
+        let running = AssertUnwindSafe(running).catch_unwind();
         let ended = match deadline {
             Some(deadline) => tokio::time::timeout_at(deadline, running).await,
             None => Ok(running.await),
         };
         let result = match ended {
-            Ok(Ok(result)) => result,
+            Ok(Ok(result)) => result.map_err(|error| conform::error(&registration, error)),
             Ok(Err(_panic)) => {
                 tracing::error!(operation = %registration.spec().name(), "handler panicked");
                 Err(CallError::internal("handler failed"))
             }
             Err(_elapsed) => Err(CallError::timeout()),
         };
-        let result = conform(&registration, result);
         match record.close(&result).wait().await {
             Ok(()) => result,
             Err(_) => Err(unrecorded()),
@@ -146,119 +201,51 @@ impl Dispatcher {
     }
 }
 
-async fn answer(registration: &Registration, call: Admitted) -> Result<Value, CallError> {
-    match registration.handler().start(call) {
-        Reply::Once(answer) => answer.await,
-    }
+/// Runs a handler to its answer.
+async fn drive(
+    registration: &Arc<Registration>,
+    call: Admitted,
+    door: Door<'_>,
+) -> Result<Answer, CallError> {
+    let answer = match (registration.handler().start(call), door) {
+        (Reply::Once(answer), _) => answer.await?,
+        (Reply::Sink(sink), Door::Wire(_, Some(chunks))) => {
+            sink(Feed::new(chunks, Arc::clone(registration))).await?
+        }
+        (Reply::Stream(stream), Door::Items(items) | Door::Wire(items, _)) => {
+            return Box::pin(pump(registration, stream, items)).await;
+        }
+        // Kinds were held against handlers when they were registered, and against the door by the gate.
+        (Reply::Stream(_) | Reply::Sink(_), _) => {
+            tracing::error!(operation = %registration.spec().name(), "a handler answers in another way than it said");
+            return Err(CallError::internal("handler failed"));
+        }
+    };
+    conform::output(registration, &answer)?;
+    Ok(Answer::Value(answer))
 }
 
-/// Holds a result to the operation's contract: a session operation's output fits its schema, an error's code is
-/// the protocol's or declared, declared details fit theirs.
-fn conform(registration: &Registration, result: Result<Value, CallError>) -> Result<Value, CallError> {
-    let spec = registration.spec();
-    match result {
-        Ok(output) => {
-            let checked = registration.provenance() == Provenance::Session;
-            if checked && !spec.output_schema().accepts(&output) {
-                let violations = spec.output_schema().violations(&output);
-                let places: Vec<_> = violations.into_iter().map(|v| v.pointer).collect();
-                return Err(CallError::internal("output failed output_schema validation")
-                    .with_details(json!({ "pointers": places })));
-            }
-            Ok(output)
-        }
-        Err(error) if error.code().is_protocol() => Err(error),
-        Err(error) => match spec.declared(error.code().as_str()) {
-            Some(declared) if error.details().is_none_or(|details| declared.details.accepts(details)) => {
-                Err(error)
-            }
-            Some(_) => Err(CallError::internal("the error's details do not fit their schema")
-                .with_details(json!({ "code": error.code().as_str() }))),
-            None if spec.does_forward_errors() => Err(error),
-            None => Err(CallError::internal("the operation failed with an undeclared error")
-                .with_details(json!({ "code": error.code().as_str() }))),
-        },
+/// Hands the items over until the end, the first error, or until nobody takes them.
+async fn pump(
+    registration: &Registration,
+    mut stream: BoxStream<'_, Result<Value, CallError>>,
+    items: &mut dyn Items,
+) -> Result<Answer, CallError> {
+    let mut count = 0;
+    while let Some(item) = stream.next().await {
+        let item = item?;
+        conform::output(registration, &item)?;
+        items.item(item).await.map_err(|Gone| CallError::internal("request cancelled"))?;
+        count += 1;
+        // A stream that is always ready for a taker that always is must let others run.
+        tokio::task::consume_budget().await;
     }
+    Ok(Answer::Items(count))
 }
 
 /// Fail closed: what cannot be recorded is not run, and not answered.
 fn unrecorded() -> CallError {
     CallError::internal("the audit log cannot record this call").retryable(true)
-}
-
-/// A name as errors and records show it: at most the length of a legal one, without control characters.
-pub(crate) fn shown(name: &str) -> std::borrow::Cow<'_, str> {
-    if name.len() <= NAME_BYTES_MAX && !name.chars().any(char::is_control) {
-        return name.into();
-    }
-    let mut end = NAME_BYTES_MAX.min(name.len());
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    let visible = name.get(..end).unwrap_or_default();
-    visible.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>().into()
-}
-
-/// A call on its way through the dispatcher.
-struct Attempt<'a> {
-    id: CallId,
-    caller: Caller,
-    tree: Tree,
-    name: std::borrow::Cow<'a, str>,
-}
-
-impl Attempt<'_> {
-    fn facts<'b>(&'b self, resolved: Option<&'b Resolved>) -> CallFacts<'b> {
-        CallFacts {
-            id: self.id,
-            parent: self.caller.parent(),
-            root: self.tree.root.id,
-            operation: &self.name,
-            caller: self.tree.root.identity.as_ref().map(Identity::id),
-            authority: self.caller.label(),
-            session: self.tree.session.as_ref(),
-            layer: resolved.map(|found| found.layer),
-            provenance: resolved.map(|found| found.registration.provenance()),
-            source_digest: resolved.and_then(|found| found.registration.digest()),
-        }
-    }
-}
-
-/// Makes sure that an admitted call leaves exactly one outcome, also when its future is dropped.
-struct OutcomeRecord<'a, 'n> {
-    dispatcher: &'a Dispatcher,
-    attempt: Attempt<'n>,
-    resolved: Resolved,
-    begun: Instant,
-    open: bool,
-}
-
-impl OutcomeRecord<'_, '_> {
-    fn admitted(&self, input: &Value) -> Recorded {
-        let facts = self.attempt.facts(Some(&self.resolved));
-        self.dispatcher.0.audit.decided(&facts, &Decision::Admitted { input })
-    }
-
-    fn close(&mut self, result: &Result<Value, CallError>) -> Recorded {
-        self.open = false;
-        self.write(result.as_ref().map_err(CallError::code))
-    }
-
-    fn write(&self, result: Result<&Value, &ErrorCode>) -> Recorded {
-        let outcome = Outcome { result, duration: self.begun.elapsed() };
-        self.dispatcher.0.audit.finished(&self.attempt.facts(Some(&self.resolved)), &outcome)
-    }
-}
-
-impl Drop for OutcomeRecord<'_, '_> {
-    fn drop(&mut self) {
-        if self.open {
-            let recorded = self.write(Err(&ErrorCode::from(Outcome::CANCELLED)));
-            if matches!(recorded, Recorded::Failed(_)) {
-                tracing::error!(call = %self.attempt.id, "a cancelled call's outcome could not be recorded");
-            }
-        }
-    }
 }
 
 impl std::fmt::Debug for Dispatcher {

@@ -48,6 +48,8 @@ codes! {
     ALREADY_EXISTS,
     /// The request never left this side.
     CONNECTION_CLOSED,
+    /// The announced operation carries binary channels, which this host does not serve.
+    MARKED_SPEC_UNSUPPORTED,
 }
 
 impl ErrorCode {

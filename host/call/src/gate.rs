@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::authority::{Denied, Permit};
 use crate::call::Tree;
+use crate::door::Door;
 use crate::scope::CallScope;
 use crate::{
-    CallError, Caller, ErrorCode, LayerKind, Limits, OpName, OperationKind, OperationSpec, Registration,
-    Visibility,
+    CallError, Caller, ErrorCode, LayerKind, Limits, OpName, OperationSpec, Registration, Visibility,
 };
 
 /// A call that passed every check. Handlers take nothing else.
@@ -87,7 +87,9 @@ pub(crate) enum Refusal {
     TooDeep(u32),
     /// The tree has made too many calls.
     TooMany(u32),
-    /// The operation does not answer once.
+    /// The root call is over; what outlives it begins nothing new.
+    Over,
+    /// The operation is not of a kind that can be called this way.
     Kind,
     /// The input fails its schema, at these places.
     Input(Vec<crate::Violation>),
@@ -108,10 +110,10 @@ pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &str) -> Result<Resolv
             (LayerKind::Curated, found)
         }
         Caller::Operation(composer) => {
-            if !composer.composition.reach().allows(name) {
+            if !composer.composition.reach().allows_on(&composer.peer, name) {
                 return Err(Refusal::OutOfReach);
             }
-            tree.layers.lookup(name).ok_or_else(absent)?
+            tree.layers.lookup(&composer.peer, name).ok_or_else(absent)?
         }
     };
     Ok(Resolved { layer, registration: Arc::clone(registration) })
@@ -119,7 +121,13 @@ pub(crate) fn resolve(caller: &Caller, tree: &Tree, name: &str) -> Result<Resolv
 
 /// May the caller know of it? Discovery shows what this allows, and nothing else of the curated layer.
 pub(crate) fn is_visible(caller: &Caller, spec: &OperationSpec) -> bool {
-    spec.visibility() == Visibility::External && spec.access_control().check(caller.grants()).is_ok()
+    spec.visibility() == Visibility::External && is_open_to(caller, spec)
+}
+
+/// Do the caller's grants suffice for it? Of the operations of peers, which nobody can call from the wire,
+/// discovery shows those.
+pub(crate) fn is_open_to(caller: &Caller, spec: &OperationSpec) -> bool {
+    spec.access_control().check(caller.grants()).is_ok()
 }
 
 /// May the caller run it, now, with this input?
@@ -128,14 +136,18 @@ pub(crate) fn check(
     tree: &Tree,
     resolved: &Resolved,
     input: Value,
-    limits: &Limits,
+    terms: &Terms<'_, '_>,
 ) -> Result<Checked, Refusal> {
     let spec = resolved.registration.spec();
     let permit = spec.access_control().check(caller.grants()).map_err(Refusal::Denied)?;
     let depth = caller.depth();
-    // A root call's deadline was set a moment ago.
+    let limits = terms.limits;
+    // A root call has no deadline yet, and is not over.
     if depth > 0 && tree.root.is_late() {
         return Err(Refusal::Late);
+    }
+    if depth > 0 && tree.root.is_over() {
+        return Err(Refusal::Over);
     }
     if depth > limits.depth_max {
         return Err(Refusal::TooDeep(limits.depth_max));
@@ -146,10 +158,16 @@ pub(crate) fn check(
     if !spec.input_schema().accepts(&input) {
         return Err(Refusal::Input(spec.input_schema().violations(&input)));
     }
-    match spec.kind() {
-        OperationKind::Query | OperationKind::Mutation => Ok(Checked { input, permit }),
-        OperationKind::Subscription | OperationKind::Publication => Err(Refusal::Kind),
+    if !terms.door.takes(spec.kind()) {
+        return Err(Refusal::Kind);
     }
+    Ok(Checked { input, permit })
+}
+
+/// What a call is held to beside its operation's contract.
+pub(crate) struct Terms<'a, 'd> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) door: &'a Door<'d>,
 }
 
 impl Refusal {
@@ -165,6 +183,7 @@ impl Refusal {
             Self::Late => "deadline",
             Self::TooDeep(_) => "depth",
             Self::TooMany(_) => "tree_calls",
+            Self::Over => "over",
             Self::Kind => "kind",
             Self::Input(_) => "input",
         }
@@ -181,18 +200,13 @@ impl Refusal {
             Self::Late => CallError::timeout(),
             Self::TooDeep(max) => CallError::internal(format!("calls are nested more than {max} deep")),
             Self::TooMany(max) => CallError::internal(format!("one call made more than {max} further calls")),
+            Self::Over => CallError::internal("the root call is over, nothing new begins below it"),
             Self::Kind => CallError::new(
                 ErrorCode::INVALID_OPERATION_TYPE,
-                format!("{name} does not answer with a single reply"),
+                format!("{name} is of a kind that cannot be called this way"),
             ),
-            Self::Input(violations) => {
-                let places: Vec<Value> = violations
-                    .into_iter()
-                    .map(|violation| json!({"pointer": violation.pointer, "keyword": violation.keyword}))
-                    .collect();
-                CallError::invalid_input("input failed input_schema validation")
-                    .with_details(json!({ "violations": places }))
-            }
+            Self::Input(violations) => CallError::invalid_input("input failed input_schema validation")
+                .with_details(json!({ "violations": crate::schema::places(violations) })),
         }
     }
 }

@@ -1,8 +1,11 @@
-//! The layers a name is looked up in: session, then curated; the first match is final (ADR-024).
+//! The layers a name is looked up in: session, then peers, then curated; the first match is final (ADR-024).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alknet_core::IdentityId;
+
+use crate::peers::PeerSet;
 use crate::{OpName, Provenance, Registration, RegistrationError, Registry};
 
 /// Which layer answered a lookup.
@@ -10,8 +13,20 @@ use crate::{OpName, Provenance, Registration, RegistrationError, Registry};
 pub enum LayerKind {
     /// The host's own, fixed at start.
     Curated,
+    /// One peer's operations.
+    Peer,
     /// One session's operations.
     Session,
+}
+
+/// Where a composed operation is to be found (ADR-029).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum PeerRef {
+    /// In the session, else with the first peer that has it, else in the host itself.
+    #[default]
+    Any,
+    /// With this peer and nowhere else.
+    Specific(IdentityId),
 }
 
 impl LayerKind {
@@ -20,6 +35,7 @@ impl LayerKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Curated => "curated",
+            Self::Peer => "peer",
             Self::Session => "session",
         }
     }
@@ -35,6 +51,7 @@ pub struct SessionLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct Layers {
     pub(crate) curated: Arc<Registry>,
+    pub(crate) peers: Arc<PeerSet>,
     pub(crate) session: Option<Arc<SessionLayer>>,
 }
 
@@ -52,6 +69,7 @@ impl SessionLayer {
         if registration.provenance() != Provenance::Session {
             return Err(RegistrationError::Namespace(name));
         }
+        registration.check_kind()?;
         if curated.get(name.as_str()).is_some() {
             return Err(RegistrationError::Exists(name));
         }
@@ -81,10 +99,16 @@ impl SessionLayer {
 }
 
 impl Layers {
-    pub(crate) fn lookup(&self, name: &str) -> Option<(LayerKind, &Arc<Registration>)> {
+    pub(crate) fn lookup(&self, peer: &PeerRef, name: &str) -> Option<(LayerKind, &Arc<Registration>)> {
+        if let PeerRef::Specific(peer) = peer {
+            return Some((LayerKind::Peer, self.peers.get(peer, name)?));
+        }
         let session = self.session.as_ref().and_then(|layer| layer.get(name));
         if let Some(found) = session {
             return Some((LayerKind::Session, found));
+        }
+        if let Some(found) = self.peers.first(name) {
+            return Some((LayerKind::Peer, found));
         }
         Some((LayerKind::Curated, self.curated.get(name)?))
     }

@@ -11,6 +11,12 @@ pub struct Limits {
     pub depth_max: u32,
     /// Composed calls one root call may make in all.
     pub tree_calls_max: u32,
+    /// Composed calls that may outlive those that composed them, at once on the whole host.
+    pub detached_calls_max: usize,
+    /// Operations that one peer may offer.
+    pub peer_operations_max: usize,
+    /// Largest specification that a peer may announce, in bytes of JSON.
+    pub peer_spec_bytes_max: usize,
     /// Largest frame body from an authenticated peer, in bytes; never above [`Limits::FRAME_BYTES_LEGAL`].
     pub frame_bytes_max: usize,
     /// Largest frame body from a peer without identity, in bytes.
@@ -25,6 +31,17 @@ pub struct Limits {
     pub in_flight_max: usize,
     /// Calls of ours that may wait for answers at once on one connection.
     pub pending_max: usize,
+    /// Bytes of requests whose calls may run at once on one connection. One request always may, however large.
+    pub in_flight_bytes_max: usize,
+    /// Items of one subscription of ours that wait for their taker.
+    pub subscription_queue_max: usize,
+    /// Chunks of one publication of a peer that wait for their handler before its stream is not read on. Where other
+    /// calls use the stream too, it is read on, up to [`Limits::feed_bytes_max`].
+    pub feed_queue_max: usize,
+    /// Bytes of chunks of one publication that wait for their handler; beyond that the publication is ended.
+    pub feed_bytes_max: usize,
+    /// Longest that a stream is not read on because a handler takes no chunks; then the publication is ended.
+    pub feed_timeout: Duration,
     /// Replies queued on one stream before the calls producing them wait.
     pub write_queue_max: usize,
     /// Repeated ids of live calls in a row before the connection is closed.
@@ -44,6 +61,9 @@ impl Default for Limits {
             call_timeout: Duration::from_secs(30),
             depth_max: 16,
             tree_calls_max: 100_000,
+            detached_calls_max: 1024,
+            peer_operations_max: 256,
+            peer_spec_bytes_max: 256 << 10,
             frame_bytes_max: Self::FRAME_BYTES_LEGAL,
             frame_bytes_anonymous_max: 1 << 20,
             frame_read_timeout: Duration::from_secs(30),
@@ -51,6 +71,11 @@ impl Default for Limits {
             streams_max: 128,
             in_flight_max: 1024,
             pending_max: 4096,
+            in_flight_bytes_max: 128 << 20,
+            subscription_queue_max: 32,
+            feed_queue_max: 64,
+            feed_bytes_max: 64 << 20,
+            feed_timeout: Duration::from_secs(30),
             write_queue_max: 256,
             duplicate_ids_max: 16,
             auth_attempts_max: 5,

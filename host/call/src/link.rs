@@ -1,8 +1,11 @@
 //! One connection to a peer, from both ends: serves the peer's calls and makes ours.
 //!
 //! Either side may open streams and call on them; who dialed does not matter. Answers go back on the stream the
-//! request came in on. The host makes all its own calls on one stream.
+//! request came in on. The host makes its own calls on one stream, and each subscription and publication on one of its
+//! own.
 
+mod inbound;
+mod offers;
 mod outgoing;
 mod pending;
 mod serving;
@@ -10,8 +13,8 @@ mod stream;
 mod writer;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use alknet_core::{
     AuthContext, AuthToken, Connection, DrainSignal, HandlerError, Identity, IdentityProvider, StreamError,
@@ -20,11 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::{Dispatcher, Limits};
+use offers::Offers;
 use outgoing::Outgoing;
 use pending::Pending;
 use serving::Serving;
+use writer::{FrameSender, WeakFrameSender};
 
-pub use outgoing::CallOptions;
+pub use outgoing::{CallOptions, Publication, Subscription};
 
 /// A connection that speaks the call protocol. Cheap to clone; every clone is the same connection.
 #[derive(Clone)]
@@ -33,11 +38,19 @@ pub struct Link(Arc<Inner>);
 struct Inner {
     connection: Connection,
     side: Side,
+    auth: AuthContext,
+    /// A token of the peer was known: it may send larger frames.
+    authenticated: AtomicBool,
+    /// The transport has a single stream.
+    one_stream: AtomicBool,
     dispatcher: Dispatcher,
     identities: Arc<dyn IdentityProvider>,
     serving: Serving,
     pending: Pending,
     outgoing: Outgoing,
+    offers: Offers,
+    /// Streams that the peer opened, oldest first.
+    accepted: Mutex<Vec<WeakFrameSender>>,
     failed_tokens: AtomicU32,
     misconduct: OnceLock<Misconduct>,
     /// Ends the readers and, through them, the writers.
@@ -48,12 +61,13 @@ struct Inner {
     streams: TaskTracker,
 }
 
-/// Who dialed, and what is known of the peer by that.
+/// Who dialed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     /// This side did; the transport has checked the peer against the key that was asked for.
     Dialed,
-    /// The peer did; it is who its key says.
-    Accepted(AuthContext),
+    /// The peer did.
+    Accepted,
 }
 
 /// What a peer did that ended the link.
@@ -71,32 +85,39 @@ impl Link {
         dispatcher: Dispatcher,
         identities: Arc<dyn IdentityProvider>,
     ) -> Self {
-        Self::new(Side::Accepted(auth), connection, dispatcher, identities)
+        Self::new(Side::Accepted, (connection, auth), dispatcher, identities)
     }
 
     /// A link over a connection this side dialed: the peer is the one whose key was asked for.
     pub fn dialed(
         connection: Connection,
+        auth: AuthContext,
         dispatcher: Dispatcher,
         identities: Arc<dyn IdentityProvider>,
     ) -> Self {
-        Self::new(Side::Dialed, connection, dispatcher, identities)
+        Self::new(Side::Dialed, (connection, auth), dispatcher, identities)
     }
 
     fn new(
         side: Side,
-        connection: Connection,
+        (connection, auth): (Connection, AuthContext),
         dispatcher: Dispatcher,
         identities: Arc<dyn IdentityProvider>,
     ) -> Self {
         let limits = dispatcher.limits();
-        let (serving, pending) = (Serving::new(limits), Pending::new(limits.pending_max));
+        let letter = if side == Side::Dialed { 'c' } else { 's' };
+        let (serving, pending) = (Serving::new(limits), Pending::new(letter, limits.pending_max));
         Self(Arc::new(Inner {
             connection,
             side,
+            auth,
+            authenticated: AtomicBool::new(false),
+            one_stream: AtomicBool::new(false),
             serving,
             pending,
             outgoing: Outgoing::default(),
+            offers: Offers::default(),
+            accepted: Mutex::default(),
             dispatcher,
             identities,
             failed_tokens: AtomicU32::new(0),
@@ -117,6 +138,9 @@ impl Link {
     /// [`HandlerError`] when the peer's misconduct ended the link.
     pub async fn run(&self, drain: DrainSignal) -> Result<(), HandlerError> {
         let _cancel_on_drop = CancelAll(self);
+        if let Some(identity) = self.connection_identity() {
+            self.attach(identity.id());
+        }
         let accepting = self.accept();
         tokio::select! {
             () = accepting => {}
@@ -137,6 +161,7 @@ impl Link {
         self.0.streams.close();
         self.0.streams.wait().await;
         self.0.pending.fail_all();
+        self.0.offers.withdraw();
         match self.0.misconduct.get() {
             None => Ok(()),
             Some(Misconduct::GuessedTokens) => Err(HandlerError::AuthRequired),
@@ -170,6 +195,7 @@ impl Link {
                     }
                     let sender = stream::spawn(self, send, recv);
                     self.0.outgoing.accepted(&sender);
+                    self.reclaim(&sender);
                 }
                 Err(StreamError::StreamClosed) => {}
                 Err(StreamError::ConnectionClosed | StreamError::Timeout | StreamError::Internal(_)) => break,
@@ -179,28 +205,53 @@ impl Link {
         // other answer means that the connection is gone: calls are cancelled, also those whose stream the peer
         // had finished before.
         if matches!(self.0.connection.open_bi().await, Err(StreamError::StreamClosed)) {
+            self.0.one_stream.store(true, Ordering::SeqCst);
             self.0.streams.close();
             self.0.streams.wait().await;
         }
     }
 
-    fn limits(&self) -> &Limits {
+    /// Notes a new stream. Where a peer has many open, the one that was idle for the longest time is closed: some open
+    /// one for each call and end none.
+    fn reclaim(&self, opened: &FrameSender) {
+        let mut accepted = self.0.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted.retain(|stream| !stream.is_over());
+        accepted.push(opened.downgrade());
+        if accepted.len() <= self.limits().streams_max / 2 {
+            return;
+        }
+        let idle = accepted.iter().filter_map(|stream| Some((stream.idle_since()?, stream)));
+        if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
+            longest.close();
+        }
+    }
+
+    fn has_one_stream(&self) -> bool {
+        self.0.one_stream.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
         self.0.dispatcher.limits()
     }
 
     /// The identity behind the connection at this moment: a revoked key loses access on a live connection.
     fn connection_identity(&self) -> Option<Identity> {
-        let Side::Accepted(auth) = &self.0.side else { return None };
-        match &auth.fingerprint {
+        match &self.0.auth.fingerprint {
             Some(fingerprint) => self.0.identities.resolve_from_fingerprint(fingerprint),
-            None => auth.identity.clone(),
+            None => self.0.auth.identity.clone(),
         }
     }
 
-    /// Largest frame body the peer may send, in bytes.
-    fn frame_bytes_max(&self) -> usize {
-        let known = matches!(self.0.side, Side::Dialed) || self.connection_identity().is_some();
-        if known { self.limits().frame_bytes_max } else { self.limits().frame_bytes_anonymous_max }
+    /// Whether the peer may send a frame body of so many bytes: a stranger less than a peer that is known, by its key
+    /// or by a token.
+    fn allows_frame(&self, bytes: usize) -> bool {
+        let limits = self.limits();
+        let known = || {
+            self.0.side == Side::Dialed
+                || self.0.authenticated.load(Ordering::Relaxed)
+                || self.connection_identity().is_some()
+        };
+        bytes <= limits.frame_bytes_max && (bytes <= limits.frame_bytes_anonymous_max || known())
     }
 
     /// The identity of one request: its token's, where the token is known, else the connection's.
@@ -209,6 +260,7 @@ impl Link {
             return self.connection_identity();
         };
         if let Some(identity) = self.0.identities.resolve_from_token(token) {
+            self.0.authenticated.store(true, Ordering::Relaxed);
             return Some(identity);
         }
         let failed = self.0.failed_tokens.fetch_add(1, Ordering::Relaxed) + 1;
@@ -228,6 +280,7 @@ impl Drop for CancelAll<'_> {
         self.0.stop();
         self.0.0.serving.cancel_all();
         self.0.0.pending.fail_all();
+        self.0.0.offers.withdraw();
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use alknet_core::{Grants, IdentityId};
 
-use crate::{Authority, OpName};
+use crate::{Authority, OpName, PeerRef};
 
 /// The operations a composer may name. Empty by default: nothing is reachable that was not granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
     names: BTreeSet<OpName>,
+    /// Pairs: one text for both could be read in two ways.
+    pins: BTreeSet<(IdentityId, OpName)>,
     session: bool,
 }
 
@@ -41,9 +43,16 @@ impl std::ops::Deref for Attenuated {
 }
 
 impl Reach {
-    /// Exactly these operations.
+    /// Exactly these operations, wherever they are found.
     pub fn of(names: impl IntoIterator<Item = OpName>) -> Self {
-        Self { names: names.into_iter().collect(), session: false }
+        Self { names: names.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Also this operation of this peer, and of no other.
+    #[must_use]
+    pub fn with_pinned(mut self, peer: IdentityId, name: OpName) -> Self {
+        self.pins.insert((peer, name));
+        self
     }
 
     /// Also every operation of the session the composer opens (for the `session/*` operations themselves).
@@ -53,7 +62,7 @@ impl Reach {
         self
     }
 
-    /// The operations, in order.
+    /// The operations that are allowed wherever they are found, in order.
     pub fn names(&self) -> impl Iterator<Item = &OpName> {
         self.names.iter()
     }
@@ -64,11 +73,24 @@ impl Reach {
         self.names.contains(name)
     }
 
+    /// Whether the operation may be called there: one that is pinned to a peer only on that one.
+    pub(crate) fn allows_on(&self, peer: &PeerRef, name: &str) -> bool {
+        let pinned = |(pinned_to, pinned): &(IdentityId, OpName)| match peer {
+            PeerRef::Any => false,
+            PeerRef::Specific(peer) => pinned_to == peer && pinned.as_str() == name,
+        };
+        self.allows(name) || self.pins.iter().any(pinned)
+    }
+
     /// What both allow, of `wanted`; a session's operations are allowed to whoever may reach all of them.
     fn narrow(&self, wanted: &Self) -> Self {
         let allowed = |name: &&OpName| self.allows(name.as_str()) || (self.session && name.is_session());
+        let pinned = |(peer, name): &&(IdentityId, OpName)| {
+            self.allows_on(&PeerRef::Specific(peer.clone()), name.as_str())
+        };
         Self {
             names: wanted.names.iter().filter(allowed).cloned().collect(),
+            pins: wanted.pins.iter().filter(pinned).cloned().collect(),
             session: self.session && wanted.session,
         }
     }

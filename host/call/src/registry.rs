@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alknet_core::Capabilities;
+use alknet_core::{Capabilities, IdentityId};
 
-use crate::{Attenuated, Composition, Handler, OpName, OperationKind, OperationSpec};
+use crate::{Answers, Attenuated, Composition, Handler, OpName, OperationKind, OperationSpec};
 
 /// Where an operation came from; decides whether it may compose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +63,7 @@ pub struct Registration {
     composition: Composition,
     capabilities: Capabilities,
     digest: Option<Arc<str>>,
+    peer: Option<IdentityId>,
 }
 
 /// Why a registration is refused.
@@ -71,7 +72,7 @@ pub enum RegistrationError {
     /// The layer holds the name already, or a lower layer does.
     #[error("the operation `{0}` exists already")]
     Exists(OpName),
-    /// A session operation outside of `session/`, or another operation inside.
+    /// A session operation outside of `session/`, another operation inside, or a peer's in a namespace of the host.
     #[error("`{0}` is not a name for an operation of this provenance")]
     Namespace(OpName),
     /// The handler answers in another way than the kind says.
@@ -103,7 +104,12 @@ impl Registration {
 
     fn new(spec: OperationSpec, handler: Box<dyn Handler>, provenance: Provenance) -> Self {
         let (composition, capabilities) = (Composition::default(), Capabilities::new());
-        Self { spec, handler, provenance, composition, capabilities, digest: None }
+        Self { spec, handler, provenance, composition, capabilities, digest: None, peer: None }
+    }
+
+    /// An operation that a peer serves.
+    pub(crate) fn of_peer(peer: IdentityId, spec: OperationSpec, handler: impl Handler) -> Self {
+        Self { peer: Some(peer), ..Self::imported(ImportedFrom::Call, spec, handler) }
     }
 
     /// An operation of the host that composes others.
@@ -162,6 +168,21 @@ impl Registration {
         self.digest.as_ref()
     }
 
+    /// The peer that serves it, where it is one of a peer's.
+    #[must_use]
+    pub fn peer(&self) -> Option<&IdentityId> {
+        self.peer.as_ref()
+    }
+
+    /// Whether the handler answers in the way that the operation's kind says.
+    pub(crate) fn check_kind(&self) -> Result<(), RegistrationError> {
+        let kind = self.spec.kind();
+        if self.handler.answers() == Answers::of(kind) {
+            return Ok(());
+        }
+        Err(RegistrationError::Kind { name: self.spec.name().clone(), kind })
+    }
+
     pub(crate) fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
@@ -175,6 +196,7 @@ impl Registration {
 #[derive(Debug, Default)]
 pub struct Registry {
     operations: BTreeMap<OpName, Arc<Registration>>,
+    has_publications: bool,
 }
 
 /// Collects the curated layer.
@@ -198,6 +220,12 @@ impl Registry {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Registration>> {
         self.operations.values()
     }
+
+    /// Whether a call of this name takes chunks, which may come right behind it.
+    pub(crate) fn takes_chunks(&self, name: &str) -> bool {
+        self.has_publications
+            && self.get(name).is_some_and(|found| found.spec().kind() == OperationKind::Publication)
+    }
 }
 
 impl RegistryBuilder {
@@ -207,16 +235,14 @@ impl RegistryBuilder {
     /// [`RegistrationError`] when the name is taken or the kind cannot be served.
     pub fn register(mut self, registration: Registration) -> Result<Self, RegistrationError> {
         let name = registration.spec.name().clone();
-        let kind = registration.spec.kind();
-        if matches!(kind, OperationKind::Subscription | OperationKind::Publication) {
-            return Err(RegistrationError::Kind { name, kind });
-        }
+        registration.check_kind()?;
         if registration.provenance == Provenance::Session {
             return Err(RegistrationError::Namespace(name));
         }
         if self.0.operations.contains_key(&name) {
             return Err(RegistrationError::Exists(name));
         }
+        self.0.has_publications |= registration.spec.kind() == OperationKind::Publication;
         self.0.operations.insert(name, Arc::new(registration));
         Ok(self)
     }

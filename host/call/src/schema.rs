@@ -119,6 +119,14 @@ impl Schema {
     }
 }
 
+/// Violations as the details of errors show them.
+pub(crate) fn places(violations: Vec<Violation>) -> Value {
+    violations
+        .into_iter()
+        .map(|violation| json!({"pointer": violation.pointer, "keyword": violation.keyword}))
+        .collect()
+}
+
 /// The nesting depth, or `None` when it exceeds `left`.
 fn depth(value: &Value, left: usize) -> Option<usize> {
     let below = left.checked_sub(1)?;

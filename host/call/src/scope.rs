@@ -1,18 +1,23 @@
 //! The one way handlers and guests call out: it re-enters the dispatcher as a composed call.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use alknet_core::{Capabilities, Clock, Identity};
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::call::Tree;
 use crate::caller::Composer;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Asked, Dispatcher};
+use crate::door::Door;
+use crate::peers::PeerSet;
 use crate::{
-    CallError, CallId, Caller, Composition, Limits, OpName, OperationSpec, Reach, Registration, Registry,
-    SessionLayer,
+    AbortPolicy, CallError, CallId, Caller, Composition, Limits, Link, OnBehalfOf, OpName, OperationSpec,
+    PeerRef, Reach, Registration, Registry, SessionLayer,
 };
 
 /// A running call, seen from inside its handler. Cheap to clone; read-only.
@@ -25,6 +30,7 @@ struct Inner {
     caller: Caller,
     registration: Arc<Registration>,
     capabilities: Capabilities,
+    metadata: Mutex<BTreeMap<String, Value>>,
     tree: Tree,
     dispatcher: Dispatcher,
 }
@@ -55,6 +61,7 @@ impl CallScope {
             caller,
             registration,
             capabilities,
+            metadata: Mutex::default(),
             tree,
             dispatcher,
         }))
@@ -93,7 +100,28 @@ impl CallScope {
     /// The identity behind the root call. For narrowing to a user's own data; access control never reads it.
     #[must_use]
     pub fn root_identity(&self) -> Option<&Identity> {
-        self.0.tree.root.identity.as_ref()
+        self.0.tree.root.identity()
+    }
+
+    /// On whose behalf the caller of a root call says that it calls; composed calls do not inherit it. Nothing about
+    /// it is proven.
+    #[must_use]
+    pub fn on_behalf_of(&self) -> Option<&OnBehalfOf> {
+        match self.0.caller {
+            Caller::Peer(_) => self.0.tree.root.origin.on_behalf_of.as_ref(),
+            Caller::Operation(_) => None,
+        }
+    }
+
+    /// Notes of this call. A composed call begins with none: what it is to know belongs into its input.
+    #[must_use]
+    pub fn metadata(&self) -> BTreeMap<String, Value> {
+        self.0.metadata.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds a note to this call.
+    pub fn note(&self, key: &str, value: Value) {
+        self.0.metadata.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), value);
     }
 
     /// The session the tree runs in.
@@ -102,10 +130,10 @@ impl CallScope {
         self.0.tree.session.as_ref()
     }
 
-    /// The instant at which the whole tree is cut.
+    /// The instant at which the whole tree is cut; trees of subscriptions and publications have none.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.tree.root.deadline
+        self.0.tree.root.deadline()
     }
 
     /// The operation that runs.
@@ -138,6 +166,23 @@ impl CallScope {
         &self.0.tree.layers.curated
     }
 
+    /// The contract of an operation that composed calls would find under this name, for describing it. Nothing can
+    /// be run through it.
+    #[must_use]
+    pub fn described(&self, name: &str) -> Option<&OperationSpec> {
+        self.0.tree.layers.lookup(&PeerRef::Any, name).map(|(_, registration)| registration.spec())
+    }
+
+    /// The peers that the tree sees.
+    pub(crate) fn peers(&self) -> &PeerSet {
+        &self.0.tree.layers.peers
+    }
+
+    /// The link that the root call came in on.
+    pub(crate) fn link(&self) -> Option<&Link> {
+        self.0.tree.root.origin.link.as_ref()
+    }
+
     /// The host's clock.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
@@ -154,10 +199,31 @@ impl CallScope {
     ///
     /// # Errors
     /// NOT_FOUND when the name is outside this operation's reach, FORBIDDEN when its authority does not
-    /// suffice, INVALID_INPUT, TIMEOUT, or what the operation itself raises.
+    /// suffice, INVALID_INPUT, INVALID_OPERATION_TYPE for what does not answer once, TIMEOUT, or what the operation
+    /// itself raises.
     pub async fn invoke(&self, name: &str, input: Value) -> Result<Value, CallError> {
-        let composer = Composer { scope: self.clone(), composition: self.composition().clone() };
-        self.compose(composer, self.0.tree.clone(), name, input).await
+        self.compose(self.composer(), name, input).await
+    }
+
+    /// As [`CallScope::invoke`], with another policy than this call's own for the case that this call is stopped.
+    ///
+    /// # Errors
+    /// As [`CallScope::invoke`]; INTERNAL when too many calls that outlive their composer run on the host.
+    pub async fn invoke_with_policy(
+        &self,
+        policy: AbortPolicy,
+        name: &str,
+        input: Value,
+    ) -> Result<Value, CallError> {
+        self.compose(Composer { policy, ..self.composer() }, name, input).await
+    }
+
+    /// As [`CallScope::invoke`], for an operation of one peer.
+    ///
+    /// # Errors
+    /// As [`CallScope::invoke`]; NOT_FOUND when that peer is not attached or has no such operation, whoever else has.
+    pub async fn invoke_peer(&self, peer: PeerRef, name: &str, input: Value) -> Result<Value, CallError> {
+        self.compose(Composer { peer, ..self.composer() }, name, input).await
     }
 
     /// Enters a session and composes one of its operations.
@@ -170,6 +236,35 @@ impl CallScope {
         name: &OpName,
         input: Value,
     ) -> Result<Value, CallError> {
+        let (composer, tree) = self.enter(session, name);
+        self.compose_in(composer, tree, name.as_str(), input).await
+    }
+
+    /// Enters a session and takes the items of one of its subscriptions, as fast as the stream is polled. The stream
+    /// ends after its first error. Dropping it stops the subscription.
+    pub fn subscribe_in_session(
+        &self,
+        session: &SessionContext,
+        name: &OpName,
+        input: Value,
+    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static {
+        let (composer, tree) = self.enter(session, name);
+        let (dispatcher, name) = (self.0.dispatcher.clone(), name.clone());
+        crate::items::stream(move |mut items| async move {
+            let caller = Caller::Operation(composer);
+            let asked = Asked { caller, tree, name: name.as_str(), input };
+            dispatcher.dispatch(asked, Door::Items(&mut items)).await.map(drop)
+        })
+    }
+
+    /// This operation as the composer of a call.
+    fn composer(&self) -> Composer {
+        let (scope, composition) = (self.clone(), self.composition().clone());
+        Composer { scope, composition, peer: PeerRef::Any, policy: self.0.caller.policy() }
+    }
+
+    /// This operation as the composer of a session's operation, and the tree it is then in.
+    fn enter(&self, session: &SessionContext, name: &OpName) -> (Composer, Tree) {
         let reach = Reach::of([name.clone()]);
         let exists = session.layer.get(name.as_str()).is_some();
         // With an empty composition the gate refuses, and records it.
@@ -182,11 +277,14 @@ impl CallScope {
         let mut tree = self.0.tree.clone();
         tree.layers.session = Some(Arc::clone(&session.layer));
         tree.session = Some(Arc::clone(&session.id));
-        let composer = Composer { scope: self.clone(), composition };
-        self.compose(composer, tree, name.as_str(), input).await
+        (Composer { composition, ..self.composer() }, tree)
     }
 
-    async fn compose(
+    async fn compose(&self, composer: Composer, name: &str, input: Value) -> Result<Value, CallError> {
+        self.compose_in(composer, self.0.tree.clone(), name, input).await
+    }
+
+    async fn compose_in(
         &self,
         composer: Composer,
         tree: Tree,
@@ -194,10 +292,24 @@ impl CallScope {
         input: Value,
     ) -> Result<Value, CallError> {
         let dispatcher = self.0.dispatcher.clone();
+        let policy = composer.policy;
+        let caller = Caller::Operation(composer);
         // Boxed because a composed call may compose again.
-        let call: futures_util::future::BoxFuture<'_, _> =
-            Box::pin(dispatcher.dispatch(Caller::Operation(composer), tree, name, input));
-        call.await
+        match policy {
+            AbortPolicy::AbortDependents => {
+                let asked = Asked { caller, tree, name, input };
+                let call: BoxFuture<'_, _> = Box::pin(dispatcher.dispatch(asked, Door::Once));
+                call.await?.into_value()
+            }
+            AbortPolicy::ContinueRunning => {
+                let (name, detached) = (name.to_owned(), self.0.dispatcher.clone());
+                let call: BoxFuture<'static, _> = Box::pin(async move {
+                    let asked = Asked { caller, tree, name: &name, input };
+                    dispatcher.dispatch(asked, Door::Once).await?.into_value()
+                });
+                detached.detached().run(call).await
+            }
+        }
     }
 
     pub(crate) fn depth(&self) -> u32 {

@@ -49,6 +49,7 @@ pub struct OperationSpec {
     description: Option<String>,
     input: Schema,
     output: Schema,
+    publish: Option<Schema>,
     errors: Vec<ErrorSpec>,
     forwards_errors: bool,
     access: AccessControl,
@@ -63,7 +64,7 @@ pub enum SpecError {
     /// A schema does not compile.
     #[error("{which} schema: {error}")]
     Schema {
-        /// Which schema: `input`, `output`, or an error code.
+        /// Which schema: `input`, `output`, `publish`, or an error code.
         which: String,
         /// What is wrong with it.
         error: SchemaError,
@@ -87,6 +88,7 @@ impl OperationSpec {
             description: None,
             input: Schema::any(),
             output: Schema::any(),
+            publish: None,
             errors: Vec::new(),
             forwards_errors: false,
             access: AccessControl::default(),
@@ -133,6 +135,13 @@ impl OperationSpec {
     #[must_use]
     pub fn output(mut self, schema: Schema) -> Self {
         self.output = schema;
+        self
+    }
+
+    /// Sets the schema of a publication's chunks.
+    #[must_use]
+    pub fn publish(mut self, schema: Schema) -> Self {
+        self.publish = Some(schema);
         self
     }
 
@@ -241,6 +250,12 @@ impl OperationSpec {
         &self.output
     }
 
+    /// The schema of a publication's chunks; absent, a chunk may be anything.
+    #[must_use]
+    pub fn publish_schema(&self) -> Option<&Schema> {
+        self.publish.as_ref()
+    }
+
     /// The declared errors.
     #[must_use]
     pub fn errors(&self) -> &[ErrorSpec] {
@@ -251,6 +266,13 @@ impl OperationSpec {
     #[must_use]
     pub fn declared(&self, code: &str) -> Option<&ErrorSpec> {
         self.errors.iter().find(|error| error.code == code)
+    }
+
+    /// The same contract under another name.
+    #[must_use]
+    pub fn named(mut self, name: OpName) -> Self {
+        self.name = name;
+        self
     }
 
     /// What callers must hold.

@@ -29,8 +29,14 @@ pub trait BidiSource: Send + Sync + 'static {
     fn close(&self, code: u32, reason: &str);
 }
 
+/// The writing half of a stream of a transport that tells when the peer stops reading.
+pub trait WatchedWrite: AsyncWrite {
+    /// Ready once the peer does not read this stream any more.
+    fn poll_stopped(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+}
+
 /// The writing half of a stream. Closing it waits until the peer has everything, where the transport can tell.
-pub struct SendStream(Pin<Box<dyn AsyncWrite + Send>>);
+pub struct SendStream(Pin<Box<dyn WatchedWrite + Send>>);
 
 /// The reading half of a stream.
 pub struct RecvStream(Pin<Box<dyn AsyncRead + Send>>);
@@ -39,7 +45,39 @@ impl SendStream {
     /// Wraps a transport's writing half.
     #[must_use]
     pub fn new(inner: impl AsyncWrite + Send + 'static) -> Self {
+        Self(Box::pin(Unwatched(Box::pin(inner))))
+    }
+
+    /// Wraps the writing half of a transport that tells when the peer stops reading.
+    #[must_use]
+    pub fn watched(inner: impl WatchedWrite + Send + 'static) -> Self {
         Self(Box::pin(inner))
+    }
+
+    /// Ready once the peer does not read this stream any more; never, where the transport cannot tell.
+    pub fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll_stopped(cx)
+    }
+}
+
+/// A writing half whose transport cannot tell when the peer stops reading.
+struct Unwatched(Pin<Box<dyn AsyncWrite + Send>>);
+
+impl WatchedWrite for Unwatched {
+    fn poll_stopped(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Unwatched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.as_mut().poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.as_mut().poll_flush(cx)
+    }
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.as_mut().poll_close(cx)
     }
 }
 

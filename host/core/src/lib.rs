@@ -38,7 +38,7 @@ mod token;
 pub use auth::AuthContext;
 pub use capabilities::{Capabilities, Secret};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use connection::{BiStream, BidiSource, Connection, RecvStream, SendStream};
+pub use connection::{BiStream, BidiSource, Connection, RecvStream, SendStream, WatchedWrite};
 pub use directory::{ApiKeyEntry, AuthPolicy, ConfigIdentityProvider, Directory, DirectoryError, PeerEntry};
 pub use drain::{Drain, DrainSignal};
 pub use error::{HandlerError, IdentityAlreadySet, StreamError};

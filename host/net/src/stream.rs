@@ -8,6 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use alknet_core::WatchedWrite;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::future::BoxFuture;
 
@@ -30,6 +31,9 @@ pub(crate) trait RawRecv: Send + Unpin + 'static {
 pub(crate) struct Sending<S: RawSend> {
     raw: S,
     state: State,
+    /// Made when it is first asked for; `None` again once it is over.
+    watch: Option<BoxFuture<'static, io::Result<()>>>,
+    stopped: bool,
 }
 
 enum State {
@@ -41,7 +45,20 @@ enum State {
 
 impl<S: RawSend> Sending<S> {
     pub(crate) fn new(raw: S) -> Self {
-        Self { raw, state: State::Open }
+        Self { raw, state: State::Open, watch: None, stopped: false }
+    }
+}
+
+impl<S: RawSend> WatchedWrite for Sending<S> {
+    fn poll_stopped(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if !this.stopped {
+            // Before the end is sent, the stream can only be over because the peer or the connection ended it.
+            let watch = this.watch.get_or_insert_with(|| this.raw.delivered());
+            drop(ready!(watch.as_mut().poll(cx)));
+            (this.watch, this.stopped) = (None, true);
+        }
+        Poll::Ready(())
     }
 }
 
@@ -141,7 +158,7 @@ macro_rules! quic_library {
                 opened: Result<(lib::SendStream, lib::RecvStream), lib::ConnectionError>,
             ) -> Result<(SendStream, RecvStream), StreamError> {
                 let (send, recv) = opened.map_err(stream_error)?;
-                Ok((SendStream::new(Sending::new(send)), RecvStream::new(Receiving(recv))))
+                Ok((SendStream::watched(Sending::new(send)), RecvStream::new(Receiving(recv))))
             }
 
             fn stream_error(error: lib::ConnectionError) -> StreamError {

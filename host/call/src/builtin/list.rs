@@ -15,7 +15,7 @@ struct Output {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Entry {
+pub(super) struct Entry {
     /// The name to call it by.
     name: String,
     /// The part of the name before the first slash.
@@ -37,7 +37,7 @@ fn list(scope: &CallScope) -> Output {
     Output { operations: specs.filter(|spec| is_visible(scope.caller(), spec)).map(entry).collect() }
 }
 
-fn entry(spec: &OperationSpec) -> Entry {
+pub(super) fn entry(spec: &OperationSpec) -> Entry {
     Entry {
         name: spec.name().to_string(),
         namespace: spec.name().namespace().to_owned(),

@@ -1,6 +1,8 @@
 //! The discovery operations every host has.
 
 mod list;
+mod list_peers;
+mod register;
 mod schema;
 
 use crate::{RegistrationError, RegistryBuilder, SpecError};
@@ -22,4 +24,13 @@ pub enum DiscoveryError {
 /// [`DiscoveryError`] when a name is taken.
 pub fn with_discovery(registry: RegistryBuilder) -> Result<RegistryBuilder, DiscoveryError> {
     Ok(registry.register(list::registration()?)?.register(schema::registration()?)?)
+}
+
+/// Adds `services/list-peers` and `op/register`: peers with the scope `op:register` may announce operations, which the
+/// host's own can compose.
+///
+/// # Errors
+/// [`DiscoveryError`] when a name is taken.
+pub fn with_peer_operations(registry: RegistryBuilder) -> Result<RegistryBuilder, DiscoveryError> {
+    Ok(registry.register(list_peers::registration()?)?.register(register::registration()?)?)
 }

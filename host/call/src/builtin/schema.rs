@@ -24,7 +24,7 @@ pub(super) fn registration() -> Result<Registration, SpecError> {
 
 fn describe(input: &Input, scope: &CallScope) -> Result<Value, CallError> {
     let name = input.name.strip_prefix('/').unwrap_or(&input.name);
-    let not_found = || CallError::operation_not_found(&crate::dispatch::shown(name));
+    let not_found = || CallError::operation_not_found(&crate::outcome::shown(name));
     let spec = scope.curated().get(name).map(|found| found.spec());
     let visible = spec.filter(|spec| is_visible(scope.caller(), spec));
     visible.map(OperationSpec::to_json).ok_or_else(not_found)

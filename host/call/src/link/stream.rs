@@ -1,15 +1,15 @@
-//! One stream: a reader that takes events in order and begins calls.
+//! One stream: a reader that takes events in order, begins calls and passes on what belongs to calls that run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use alknet_core::{RecvStream, SendStream};
-use futures_util::future::{AbortRegistration, Abortable};
 
-use super::serving::Turned;
+use super::Link;
+use super::pending::{Answer, Delivered};
 use super::writer::{self, FrameSender};
-use super::{Link, Misconduct};
 use crate::CallError;
-use crate::wire::{Encoder, Event, FrameReader, Request};
+use crate::feed::NotFed;
+use crate::wire::{Encoder, Event, FrameReader};
 
 /// Begins to read and write a stream; both tasks belong to the link.
 pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSender {
@@ -17,7 +17,7 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
     let (sender, writer) = writer::pair(stream, send, limits.write_queue_max, limits.write_timeout);
-    let reader = FrameReader::new(recv, link.frame_bytes_max(), limits.frame_read_timeout);
+    let reader = FrameReader::new(recv, limits.frame_read_timeout);
     let writing = {
         let link = link.clone();
         async move {
@@ -32,21 +32,36 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
 }
 
 async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSender) {
-    let stop = link.0.stop.clone();
-    let mut stopped = std::pin::pin!(stop.cancelled());
+    let (stop, closing) = (link.0.stop.clone(), sender.closing());
+    let mut ended = std::pin::pin!(async {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = closing.cancelled() => {}
+        }
+    });
     loop {
         let next = tokio::select! {
             biased;
-            () = &mut stopped => break,
-            next = reader.next() => next,
+            () = &mut ended => break,
+            next = reader.next(|bytes| link.allows_frame(bytes)) => next,
         };
         let event = match next {
-            Ok(Some(body)) => Event::parse(body),
+            Ok(Some(body)) => Event::parse(body).map(|event| (event, body.len())),
             Ok(None) => break,
             Err(fault) => Err(fault),
         };
         match event {
-            Ok(event) => take(&link, event, &sender).await,
+            Ok((event, bytes)) => {
+                let frame = Frame { bytes, is_last: !reader.has_next() };
+                let took = take(&link, event, frame, &sender);
+                // Most events are taken at once; those that wait for somebody do so no longer than the stream lives.
+                let mut took = std::pin::pin!(took);
+                tokio::select! {
+                    biased;
+                    () = &mut took => {}
+                    () = &mut ended => break,
+                }
+            }
             Err(fault) => {
                 tracing::debug!(%fault, "a stream was dropped");
                 link.0.serving.abort_stream(sender.stream());
@@ -60,60 +75,81 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
     link.0.pending.fail_stream(sender.stream());
 }
 
-async fn take(link: &Link, event: Event, sender: &FrameSender) {
+/// What is known of the frame that an event came in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    /// Of its body.
+    pub(super) bytes: usize,
+    /// No further frame has arrived behind it.
+    pub(super) is_last: bool,
+}
+
+async fn take(link: &Link, event: Event, frame: Frame, sender: &FrameSender) {
     match event {
-        Event::Requested { id, request } => begin(link, id, request, sender).await,
-        Event::Answered { id, result } => link.0.pending.answer(&id, result),
+        Event::Requested { id, request } => link.begin(id, request, frame, sender).await,
+        Event::Published { id, chunk } => publish(link, &id, Ok(chunk), frame, sender).await,
+        Event::Answered { id, result } => match result {
+            Err(error) if link.0.serving.feed(&id, sender.stream()).is_some() => {
+                end_feed(link, &id, Some(error), sender);
+            }
+            result => answer(link, &id, result, sender).await,
+        },
         Event::Completed { id } => {
-            link.0.pending.answer(&id, Err(CallError::internal("request cancelled")));
+            if !end_feed(link, &id, None, sender) {
+                link.0.pending.complete(&id);
+            }
         }
         Event::Aborted { id } => {
             link.0.serving.abort(&id);
-            link.0.pending.answer(&id, Err(CallError::internal("request cancelled")));
+            link.0.pending.abort(&id);
         }
         Event::Unknown => {}
     }
 }
 
-async fn begin(link: &Link, id: String, request: Result<Request, CallError>, sender: &FrameSender) {
-    let registration = match link.0.serving.begin(&id, sender.stream()) {
-        Ok(registration) => registration,
-        Err(Turned::Duplicate) => return,
-        Err(Turned::Hostile) => return link.end(Misconduct::RepeatedIds),
-        Err(Turned::Refused(error)) => {
-            // Waiting here is the backpressure on a peer that keeps asking beyond its share.
-            let stop = link.0.stop.cancelled();
-            tokio::select! {
-                _sent = sender.send(Encoder::answer(&id, &Err(error))) => {}
-                () = stop => {}
+/// Passes on an answer to a call of ours.
+async fn answer(link: &Link, id: &str, result: Answer, sender: &FrameSender) {
+    match link.0.pending.answer(id, result) {
+        Delivered::Done => {}
+        // The stream carries nothing else: not reading on is the backpressure on the peer.
+        Delivered::Behind(items, item) => drop(items.send(item).await),
+        Delivered::Unwanted => {
+            if sender.try_send(Encoder::abort(id)).is_err() {
+                tracing::debug!("an abort found its stream full; the next item will bring another");
             }
-            return;
         }
-    };
-    let call = serve(link.clone(), id, request, sender.clone(), registration);
-    link.0.calls.spawn(call);
+    }
 }
 
-/// Runs one call of the peer and answers it, unless it is aborted first.
-async fn serve(
-    link: Link,
-    id: String,
-    request: Result<Request, CallError>,
-    sender: FrameSender,
-    registration: AbortRegistration,
-) {
-    let running = async {
-        let Request { name, input, auth_token } = request?;
-        let identity = link.identify(auth_token.as_ref());
-        drop(auth_token);
-        link.0.dispatcher.call(identity, &name, input).await
-    };
-    let Ok(result) = Abortable::new(running, registration).await else {
-        return;
-    };
-    let frame = Encoder::answer(&id, &result);
-    if link.0.serving.end(&id) && sender.send(frame).await.is_err() {
-        tracing::debug!("an answer found its stream closed");
-        link.0.serving.abort_stream(sender.stream());
+/// Passes on a chunk to the publication it belongs to; ids of none are ignored.
+async fn publish(link: &Link, id: &str, chunk: Answer, frame: Frame, sender: &FrameSender) {
+    let Some(feed) = link.0.serving.feed(id, sender.stream()) else { return };
+    let limits = link.limits();
+    match feed.offer(chunk, frame.bytes, limits.feed_bytes_max) {
+        Ok(()) => {}
+        Err(NotFed::Over) => return,
+        Err(NotFed::Overrun) => {
+            let error = CallError::internal("publication overrun: its chunks were not taken in time");
+            return link.cut(id, error.retryable(true), sender).await;
+        }
     }
+    // Where nothing else uses the stream, not reading on is the backpressure on the publisher.
+    if feed.is_behind(limits.feed_queue_max) && !sender.is_shared() && !link.has_one_stream() {
+        let settled = tokio::time::timeout(limits.feed_timeout, feed.settled(limits.feed_queue_max));
+        if settled.await.is_err() {
+            link.cut(id, CallError::timeout(), sender).await;
+        }
+    }
+}
+
+/// Ends the feed of a publication, well or with the publisher's error; false when there is none.
+fn end_feed(link: &Link, id: &str, error: Option<CallError>, sender: &FrameSender) -> bool {
+    let Some(feed) = link.0.serving.end_feed(id, sender.stream()) else { return false };
+    if let Some(error) = error {
+        // Where it finds no place, the publication is cut: its end must not look like a good one.
+        if feed.offer(Err(error), 0, usize::MAX) == Err(NotFed::Overrun) {
+            link.0.serving.abort(id);
+        }
+    }
+    true
 }

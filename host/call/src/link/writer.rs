@@ -6,7 +6,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::time::Duration;
 use alknet_core::SendStream;
 use futures_util::AsyncWrite as _;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::pending::undelivered;
 use super::serving::StreamId;
@@ -50,7 +51,16 @@ struct Shared {
     out: Mutex<Out>,
     /// The peer has finished the stream: no answer will come on it.
     ended: AtomicBool,
+    /// Ends the reading of the stream; with the last call on it, the writing ends too.
+    closing: CancellationToken,
+    /// Calls of the peer that came in on it and run.
+    calls: AtomicU32,
+    /// When the last of them ended, in calls of the link; zero while there was none.
+    idle_since: AtomicU64,
 }
+
+/// A call that answers on a stream, which is not idle meanwhile.
+pub(super) struct Busy(FrameSender);
 
 /// Every frame is queued, and every byte written, under this lock: frames never interleave.
 struct Out {
@@ -65,6 +75,8 @@ enum Direct {
     Queued,
     /// Frames before it wait; it has to wait as well.
     Behind(Vec<u8>),
+    /// Nobody wants it any more.
+    Unwanted,
 }
 
 /// The two ends of a stream's writing half.
@@ -76,7 +88,14 @@ pub(super) fn pair(
 ) -> (FrameSender, Writer) {
     let (frames, queue) = mpsc::channel(queue_max);
     let out = Mutex::new(Out { send, queued: 0 });
-    let shared = Arc::new(Shared { stream, out, ended: AtomicBool::new(false) });
+    let shared = Arc::new(Shared {
+        stream,
+        out,
+        ended: AtomicBool::new(false),
+        closing: CancellationToken::new(),
+        calls: AtomicU32::new(0),
+        idle_since: AtomicU64::new(0),
+    });
     (FrameSender { frames, shared: Arc::clone(&shared) }, Writer { queue, shared, timeout })
 }
 
@@ -88,25 +107,62 @@ impl FrameSender {
 
     /// Writes a frame, or queues it; waits while the queue is full, which stalls only the call that answers.
     pub(super) async fn send(&self, frame: Vec<u8>) -> Result<(), CallError> {
-        let frame = match self.direct(frame)? {
-            Direct::Written | Direct::Queued => return Ok(()),
+        self.send_if(frame, || true).await
+    }
+
+    /// Writes a frame, or queues it, if it is still wanted when its turn comes. `wanted` is asked once, under the lock
+    /// under which frames get their order: no frame that comes after it changed its answer is overtaken.
+    pub(super) async fn send_if(
+        &self,
+        frame: Vec<u8>,
+        mut wanted: impl FnMut() -> bool,
+    ) -> Result<(), CallError> {
+        let frame = match self.direct(frame, &mut wanted)? {
+            Direct::Written | Direct::Queued | Direct::Unwanted => return Ok(()),
             Direct::Behind(frame) => frame,
         };
         let place = self.frames.reserve().await.map_err(|_| undelivered())?;
         let mut out = self.shared.lock();
-        out.queued += 1;
-        place.send(frame);
+        if wanted() {
+            out.queued += 1;
+            place.send(frame);
+        }
         Ok(())
     }
 
-    /// Writes or queues a frame if there is room.
-    pub(super) fn try_send(&self, frame: Vec<u8>) {
-        let Ok(Direct::Behind(frame)) = self.direct(frame) else { return };
+    /// Writes or queues a frame if there is room; gives it back where there is none.
+    pub(super) fn try_send(&self, frame: Vec<u8>) -> Result<(), Vec<u8>> {
+        let Ok(Direct::Behind(frame)) = self.direct(frame, &mut || true) else { return Ok(()) };
         let mut out = self.shared.lock();
         match self.frames.try_send(frame) {
-            Ok(()) => out.queued += 1,
-            Err(_) => tracing::debug!("a frame was dropped: the stream is full or gone"),
+            Ok(()) => {
+                out.queued += 1;
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Full(frame)) => Err(frame),
+            Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }
+    }
+
+    /// Ends the reading of the stream. What runs on it is still answered.
+    pub(super) fn close(&self) {
+        self.shared.closing.cancel();
+    }
+
+    /// Waits until the reading is to end.
+    pub(super) fn closing(&self) -> CancellationToken {
+        self.shared.closing.clone()
+    }
+
+    /// Marks the stream as busy until the result is dropped.
+    pub(super) fn busy(&self) -> Busy {
+        self.shared.calls.fetch_add(1, Ordering::SeqCst);
+        Busy(self.clone())
+    }
+
+    /// Whether more than one call of the peer runs on the stream.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.calls.load(Ordering::SeqCst) > 1
     }
 
     /// Marks that the peer will answer no more on this stream.
@@ -124,13 +180,16 @@ impl FrameSender {
     }
 
     /// Writes as much as the transport takes without waiting, and queues the rest before anybody else can write.
-    fn direct(&self, mut frame: Vec<u8>) -> Result<Direct, CallError> {
+    fn direct(&self, mut frame: Vec<u8>, wanted: &mut impl FnMut() -> bool) -> Result<Direct, CallError> {
         let mut out = self.shared.lock();
         if self.frames.is_closed() {
             return Err(undelivered());
         }
         if out.queued > 0 {
             return Ok(Direct::Behind(frame));
+        }
+        if !wanted() {
+            return Ok(Direct::Unwanted);
         }
         let mut context = Context::from_waker(Waker::noop());
         let mut written = 0;
@@ -153,7 +212,36 @@ impl FrameSender {
     }
 }
 
+impl Drop for Busy {
+    fn drop(&mut self) {
+        static ENDED: AtomicU64 = AtomicU64::new(1);
+        let shared = &self.0.shared;
+        shared.idle_since.store(ENDED.fetch_add(1, Ordering::Relaxed), Ordering::SeqCst);
+        shared.calls.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl WeakFrameSender {
+    /// Since when no call has run on the stream; the smaller, the longer. `None` where one runs, none ever ran, or the
+    /// stream is over.
+    pub(super) fn idle_since(&self) -> Option<u64> {
+        let idle = self.shared.calls.load(Ordering::SeqCst) == 0 && !self.is_over();
+        let since = self.shared.idle_since.load(Ordering::SeqCst);
+        (idle && since > 0).then_some(since)
+    }
+
+    /// Whether the reading of the stream has ended or is about to.
+    pub(super) fn is_over(&self) -> bool {
+        self.shared.closing.is_cancelled()
+            || self.shared.ended.load(Ordering::SeqCst)
+            || self.frames.strong_count() == 0
+    }
+
+    /// Ends the reading of the stream.
+    pub(super) fn close(&self) {
+        self.shared.closing.cancel();
+    }
+
     pub(super) fn upgrade(&self) -> Option<FrameSender> {
         Some(FrameSender { frames: self.frames.upgrade()?, shared: Arc::clone(&self.shared) })
     }
@@ -164,7 +252,7 @@ impl Writer {
     pub(super) async fn run(mut self) -> io::Result<()> {
         let mut batch = Vec::with_capacity(BATCH_FRAMES);
         let mut gathered = Vec::new();
-        while self.queue.recv_many(&mut batch, BATCH_FRAMES).await > 0 {
+        while self.next(&mut batch).await? > 0 {
             let count = batch.len();
             for frame in batch.drain(..) {
                 gathered.extend_from_slice(&frame);
@@ -177,6 +265,17 @@ impl Writer {
             self.shared.lock().queued -= count;
         }
         self.within(|send, context| send.poll_close(context)).await
+    }
+
+    /// Takes what is queued; fails once the peer does not read the stream any more.
+    async fn next(&mut self, batch: &mut Vec<Vec<u8>>) -> io::Result<usize> {
+        let shared = Arc::clone(&self.shared);
+        let stopped = std::future::poll_fn(|context| shared.lock().send.poll_stopped(context));
+        tokio::select! {
+            biased;
+            count = self.queue.recv_many(batch, BATCH_FRAMES) => Ok(count),
+            () = stopped => Err(io::ErrorKind::ConnectionReset.into()),
+        }
     }
 
     async fn write(&self, bytes: &mut Vec<u8>) -> io::Result<()> {

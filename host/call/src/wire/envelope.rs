@@ -19,6 +19,7 @@ pub(crate) struct Envelope<'a> {
 pub(crate) struct Payload {
     pub(crate) operation_id: Member<Text>,
     pub(crate) auth_token: Member<Text>,
+    pub(crate) forwarded_for: Member<Value>,
     pub(crate) code: Member<Text>,
     pub(crate) message: Member<Text>,
     pub(crate) retryable: Member<Value>,
@@ -197,6 +198,7 @@ impl<'de> Shape<'de> for PayloadMembers {
             payload.ambiguous |= match &*key {
                 "operationId" => payload.operation_id.replace(map.next_value()?).is_some(),
                 "auth_token" => payload.auth_token.replace(map.next_value()?).is_some(),
+                "forwarded_for" => payload.forwarded_for.replace(map.next_value()?).is_some(),
                 "code" => payload.code.replace(map.next_value()?).is_some(),
                 "message" => payload.message.replace(map.next_value()?).is_some(),
                 "retryable" => payload.retryable.replace(map.next_value()?).is_some(),

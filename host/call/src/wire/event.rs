@@ -1,12 +1,14 @@
 //! Events: what a frame means, and the frame that says it.
 
+use std::collections::BTreeMap;
+
 use alknet_core::AuthToken;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::envelope::{Envelope, Payload, Text};
 use super::frame::{FrameFault, HEADER_BYTES};
-use crate::{CallError, ErrorCode, Limits};
+use crate::{CallError, ErrorCode, Limits, OnBehalfOf};
 
 /// One event of the call protocol, as the other side sent it.
 #[derive(Debug)]
@@ -18,16 +20,24 @@ pub(crate) enum Event {
         /// What is asked, or why it cannot be understood.
         request: Result<Request, CallError>,
     },
-    /// `call.responded` or `call.error`: an answer to a call of ours.
+    /// `call.responded` or `call.error`: an answer to a call of ours. An error may also end what the caller
+    /// publishes.
     Answered {
-        /// Our correlation id.
+        /// Our correlation id; or the caller's.
         id: String,
         /// The answer.
         result: Result<Value, CallError>,
     },
-    /// `call.completed`: no further answers.
+    /// `call.published`: one chunk of what the caller publishes.
+    Published {
+        /// The caller's correlation id.
+        id: String,
+        /// The chunk; absent is null.
+        chunk: Value,
+    },
+    /// `call.completed`: no further answers to a call of ours, or no further chunks of the caller's.
     Completed {
-        /// Our correlation id.
+        /// Our correlation id; or the caller's.
         id: String,
     },
     /// `call.aborted`: from the caller, stop; from the other side, it was stopped.
@@ -48,6 +58,16 @@ pub(crate) struct Request {
     pub(crate) input: Value,
     /// A bearer token that may replace the connection's identity for this call.
     pub(crate) auth_token: Option<AuthToken>,
+    /// On whose behalf the caller says that it calls. What makes no sense is ignored.
+    pub(crate) on_behalf_of: Option<OnBehalfOf>,
+}
+
+/// An identity as the wire has it; all members are required.
+#[derive(Serialize, Deserialize)]
+struct IdentityJson {
+    id: String,
+    scopes: Vec<String>,
+    resources: BTreeMap<String, Vec<String>>,
 }
 
 impl Event {
@@ -62,6 +82,7 @@ impl Event {
             "call.requested" => Self::Requested { id, request: request(payload) },
             "call.responded" => Self::Answered { id, result: Ok(payload.output.unwrap_or(Value::Null)) },
             "call.error" => Self::Answered { id, result: Err(error(payload)) },
+            "call.published" => Self::Published { id, chunk: payload.input.unwrap_or(Value::Null) },
             "call.completed" => Self::Completed { id },
             "call.aborted" => Self::Aborted { id },
             _ => Self::Unknown,
@@ -82,7 +103,13 @@ fn request(payload: Payload) -> Result<Request, CallError> {
     if name.starts_with('/') {
         name.remove(0);
     }
-    Ok(Request { name, input: payload.input.unwrap_or(Value::Null), auth_token })
+    let on_behalf_of = payload.forwarded_for.and_then(on_behalf_of);
+    Ok(Request { name, input: payload.input.unwrap_or(Value::Null), auth_token, on_behalf_of })
+}
+
+fn on_behalf_of(claim: Value) -> Option<OnBehalfOf> {
+    let IdentityJson { id, scopes, resources } = serde_json::from_value(claim).ok()?;
+    Some(OnBehalfOf { id, scopes, resources })
 }
 
 fn error(payload: Payload) -> CallError {
@@ -116,6 +143,22 @@ struct Requested<'a> {
     input: &'a Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded_for: Option<IdentityJson>,
+}
+
+/// What a request of ours says.
+pub(crate) struct Outbound<'a> {
+    /// The name, without the leading slash.
+    pub(crate) name: &'a str,
+    pub(crate) input: &'a Value,
+    pub(crate) auth_token: Option<&'a str>,
+    pub(crate) on_behalf_of: Option<&'a OnBehalfOf>,
+}
+
+#[derive(Serialize)]
+struct Published<'a> {
+    input: &'a Value,
 }
 
 #[derive(Serialize)]
@@ -137,15 +180,27 @@ struct Empty {}
 
 impl Encoder {
     /// `call.requested`.
-    pub(crate) fn request(
-        id: &str,
-        operation_id: &str,
-        input: &Value,
-        auth_token: Option<&str>,
-    ) -> Result<Vec<u8>, CallError> {
-        let payload = Requested { operation_id, input, auth_token };
+    pub(crate) fn request(id: &str, request: &Outbound<'_>) -> Result<Vec<u8>, CallError> {
+        let forwarded_for = request.on_behalf_of.map(|claim| IdentityJson {
+            id: claim.id.clone(),
+            scopes: claim.scopes.clone(),
+            resources: claim.resources.clone(),
+        });
+        let Outbound { name, input, auth_token, .. } = *request;
+        let payload = Requested { operation_id: &format!("/{name}"), input, auth_token, forwarded_for };
         frame(&Out { r#type: "call.requested", id, payload })
             .ok_or_else(|| CallError::invalid_input("the request is larger than a frame may be"))
+    }
+
+    /// `call.published`.
+    pub(crate) fn chunk(id: &str, input: &Value) -> Result<Vec<u8>, CallError> {
+        frame(&Out { r#type: "call.published", id, payload: Published { input } })
+            .ok_or_else(|| CallError::invalid_input("the chunk is larger than a frame may be"))
+    }
+
+    /// `call.completed`.
+    pub(crate) fn completed(id: &str) -> Vec<u8> {
+        frame(&Out { r#type: "call.completed", id, payload: Empty {} }).unwrap_or_default()
     }
 
     /// `call.responded` or `call.error`; an answer too large for a frame becomes an error that says so.

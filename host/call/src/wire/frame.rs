@@ -36,22 +36,27 @@ pub(crate) struct FrameReader<R> {
     /// The bytes that arrived and were not consumed.
     begin: usize,
     end: usize,
-    body_bytes_max: usize,
     timeout: Duration,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
-    pub(crate) fn new(recv: R, body_bytes_max: usize, timeout: Duration) -> Self {
-        let body_bytes_max = body_bytes_max.min(Limits::FRAME_BYTES_LEGAL);
-        Self { recv, buffer: Vec::new(), begin: 0, end: 0, body_bytes_max, timeout }
+    pub(crate) fn new(recv: R, timeout: Duration) -> Self {
+        Self { recv, buffer: Vec::new(), begin: 0, end: 0, timeout }
     }
 
-    /// The next body; `None` at a clean end. Not cancel safe: whoever drops the future drops the reader too.
-    pub(crate) async fn next(&mut self) -> Result<Option<&[u8]>, FrameFault> {
+    /// Whether a whole frame has arrived and was not taken.
+    pub(crate) fn has_next(&self) -> bool {
+        let arrived = self.end - self.begin;
+        self.length().is_some_and(|body| arrived >= HEADER_BYTES.saturating_add(body))
+    }
+
+    /// The next body; `None` at a clean end. `fits` says whether the peer may send a body of so many bytes. Not cancel
+    /// safe: whoever drops the future drops the reader too.
+    pub(crate) async fn next(&mut self, fits: impl Fn(usize) -> bool) -> Result<Option<&[u8]>, FrameFault> {
         let mut deadline = None;
         loop {
             let arrived = self.end - self.begin;
-            let frame = match self.announced()? {
+            let frame = match self.announced(&fits)? {
                 Some(body) if arrived >= HEADER_BYTES + body => {
                     let body_begin = self.begin + HEADER_BYTES;
                     self.begin = body_begin + body;
@@ -75,14 +80,20 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     }
 
     /// The body length the header announces, once there is a header.
-    fn announced(&self) -> Result<Option<usize>, FrameFault> {
+    fn length(&self) -> Option<usize> {
         let arrived = self.buffer.get(self.begin..self.end).unwrap_or_default();
-        let Some(header) = arrived.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
-        let length = usize::try_from(u32::from_be_bytes(*header)).unwrap_or(usize::MAX);
-        if length == 0 || length > self.body_bytes_max {
-            return Err(FrameFault::Length(length));
+        let header = arrived.first_chunk::<HEADER_BYTES>()?;
+        Some(usize::try_from(u32::from_be_bytes(*header)).unwrap_or(usize::MAX))
+    }
+
+    /// The body length the header announces, where the peer may send so much.
+    fn announced(&self, fits: impl Fn(usize) -> bool) -> Result<Option<usize>, FrameFault> {
+        match self.length() {
+            Some(length) if length == 0 || length > Limits::FRAME_BYTES_LEGAL || !fits(length) => {
+                Err(FrameFault::Length(length))
+            }
+            length => Ok(length),
         }
-        Ok(Some(length))
     }
 
     /// Reads once, with room for some of a frame of `frame` bytes.

@@ -6,9 +6,10 @@ mod frame;
 mod spec;
 
 pub(crate) use event::Event;
-pub(crate) use event::{Encoder, Request};
+pub(crate) use event::{Encoder, Outbound, Request};
 pub(crate) use frame::FrameReader;
-pub(crate) use spec::spec_to_json;
+pub use spec::ImportError;
+pub(crate) use spec::{spec_from_json, spec_to_json};
 
 #[cfg(test)]
 mod tests;

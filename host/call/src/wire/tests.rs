@@ -26,10 +26,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 async fn read_all(bytes: Vec<u8>, max: usize) -> (Vec<Vec<u8>>, Option<FrameFault>) {
-    let mut reader = FrameReader::new(Cursor::new(bytes), max, TIMEOUT);
+    let mut reader = FrameReader::new(Cursor::new(bytes), TIMEOUT);
     let mut bodies = Vec::new();
     loop {
-        match reader.next().await {
+        match reader.next(|bytes| bytes <= max).await {
             Ok(Some(body)) => bodies.push(body.to_vec()),
             Ok(None) => return (bodies, None),
             Err(fault) => return (bodies, Some(fault)),
@@ -76,7 +76,7 @@ fn a_frame_that_never_ends_is_dropped() {
         let (mut peer, ours) = tokio::io::duplex(64);
         tokio::io::AsyncWriteExt::write_all(&mut peer, &[0, 0, 1, 0, b'x']).await.unwrap();
         let recv = tokio_util::compat::TokioAsyncReadCompatExt::compat(ours);
-        FrameReader::new(recv, 1024, TIMEOUT).next().await.unwrap_err()
+        FrameReader::new(recv, TIMEOUT).next(|_| true).await.unwrap_err()
     });
     assert!(matches!(fault, FrameFault::Slow));
 }

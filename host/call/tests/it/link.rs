@@ -54,7 +54,7 @@ fn fixture() -> Vec<Registration> {
 async fn both_sides_call_on_one_connection() {
     let (a, b) = pipe();
     let server = serve(a, dispatcher(fixture()));
-    let client = Client::serving(b, dispatcher(fixture()), Arc::new(Tokens));
+    let client = Client::serving(b, AuthContext::default(), dispatcher(fixture()), Arc::new(Tokens));
     for n in 0..50 {
         assert_eq!(client.call("t/echo", &json!(n)).await.unwrap(), json!(n));
         let back = server.link.call("t/echo", &json!({ "n": n }), &CallOptions::default()).await.unwrap();
@@ -107,7 +107,8 @@ async fn a_single_stream_carries_both_directions() {
         Connection::from_stream(send, recv, b"alknet/call".to_vec(), None)
     };
     let server = serve(single(ours), dispatcher(fixture()));
-    let client = Client::serving(single(theirs), dispatcher(fixture()), Arc::new(Tokens));
+    let client =
+        Client::serving(single(theirs), AuthContext::default(), dispatcher(fixture()), Arc::new(Tokens));
     assert_eq!(client.call("t/echo", &json!(1)).await.unwrap(), json!(1));
     assert_eq!(server.link.call("t/echo", &json!(2), &CallOptions::default()).await.unwrap(), json!(2));
     client.close().await;
