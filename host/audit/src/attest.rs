@@ -160,8 +160,8 @@ impl Attester<'_> {
             subjects.push(json!({ "name": "output", "digest": { "hmac-sha256": output } }));
         }
         let named = [
-            "authority", "call", "caller", "code", "layer", "micros", "operation", "parent", "provenance", "root",
-            "session", "source",
+            "authority", "call", "caller", "code", "items", "layer", "micros", "operation", "parent", "peer", "provenance",
+            "root", "session", "source",
         ];
         let predicate = json!({
             "call": pick(members, &named),

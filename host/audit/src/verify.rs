@@ -400,7 +400,7 @@ impl Run<'_> {
             let bundle = piece.bundle();
             match piece {
                 Piece::Full(_) => check_full(bundle, &path)?,
-                Piece::Tail(_) if bundle.entries.len() < TILE_WIDTH && self.tiles.is_full(index) => {
+                Piece::Tail(_) if bundle.entries.len() < TILE_WIDTH && self.was_full(index) => {
                     return Err(VerifyError::BundleMissing { path });
                 }
                 Piece::Tail(_) => {}
@@ -428,6 +428,11 @@ impl Run<'_> {
                 return self.check_pruning();
             }
         }
+    }
+
+    /// Whether the tree goes on behind this bundle: then what the tail holds is not this bundle.
+    fn was_full(&self, index: u64) -> bool {
+        self.tiles.is_full(index) || self.published.size / 256 > index
     }
 
     /// Bundles may only be gone from the front, and only if the log says so where the checkpoint covers it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alknet_call::{
-    AuditSink as _, CallFacts, CallId, Decision, ErrorCode, LayerKind, Outcome, Provenance, Recorded,
+    Answered, AuditSink as _, CallFacts, CallId, Decision, ErrorCode, LayerKind, Outcome, Provenance, Recorded,
 };
 use alknet_core::{Ed25519SecretKey, IdentityId, ManualClock};
 use serde_json::{Value, json};
@@ -135,6 +135,7 @@ impl Call {
             layer: Some(layer),
             provenance: Some(provenance),
             source_digest: self.source.as_ref(),
+            peer: None,
         }
     }
 
@@ -147,6 +148,7 @@ impl Call {
     }
 
     pub(super) fn finish(&self, log: &AuditLog, result: Result<&Value, &ErrorCode>) -> Recorded {
+        let result = result.map(Answered::Value);
         log.finished(&self.facts(), &Outcome { result, duration: Duration::from_micros(26) })
     }
 

@@ -120,8 +120,8 @@ impl TilesOnDisk {
         let hashes = frontier.levels().first()?;
         let index = frontier.size().checked_sub(1)? / 256;
         let full = TileFile::hashes(0, index);
-        let width = u8::try_from(hashes.len()).ok().filter(|width| *width > 0);
-        for tile in [Some(full), width.map(|width| full.partial(width))].into_iter().flatten() {
+        let partials = self.0.range(full.partial(0)..=full.partial(u8::MAX)).copied();
+        for tile in [full].into_iter().chain(partials) {
             let path = layout.tile(tile);
             let Ok(bytes) = fs::read(&path) else { continue };
             let on_disk = parse_tile(&bytes);

@@ -39,6 +39,8 @@ pub(super) enum Edit {
     Swap { file: String, a: usize, b: usize },
     /// Sets a member of evidence, by its JSON pointer.
     Set { pointer: String, value: Value },
+    /// Sets a member of evidence to the text of a file of the corpus.
+    Quote { pointer: String, from: String },
     /// Takes an item out of a list, or a member out of an object, of evidence.
     Cut { pointer: String, name: Value },
     /// Copies a value of evidence over another.
@@ -87,6 +89,10 @@ impl Edit {
             Self::Swap { file, a, b } => reframe(&place(file), |records| records.swap(*a, *b)),
             Self::Set { pointer, value } => {
                 json(subject, |all| *all.pointer_mut(pointer).unwrap() = value.clone())
+            }
+            Self::Quote { pointer, from } => {
+                let text = fs::read_to_string(corpus.join(from))?;
+                json(subject, |all| *all.pointer_mut(pointer).unwrap() = text.into())
             }
             Self::Cut { pointer, name } => json(subject, |all| match all.pointer_mut(pointer).unwrap() {
                 Value::Array(items) => drop(items.remove(usize::try_from(name.as_u64().unwrap()).unwrap())),

@@ -19,13 +19,13 @@ pub(super) const PARTS: [&str; 5] = ["log", "lies", "evidence.json", "checkpoint
 const START: u64 = 1_700_000_000_000_000;
 const TOOL: &str = "export default (input) => input.length;\n";
 
-pub(super) fn options() -> Options {
+pub(super) fn fixed() -> Options {
     let clock = ManualClock::new(START);
-    Options { origin: "corpus.example/log".to_owned(), clock: Arc::new(clock), ..crate::tests::support::options() }
+    Options { origin: "corpus.example/log".to_owned(), clock: Arc::new(clock), ..options() }
 }
 
 fn open(dir: &Path) -> AuditLog {
-    AuditLog::open_on(dir, options(), Arc::new(Unsynced)).unwrap()
+    AuditLog::open_on(dir, fixed(), Arc::new(Unsynced)).unwrap()
 }
 
 /// A call with an id of its own.
@@ -45,7 +45,11 @@ pub(super) fn corpus(top: &Path) {
 /// A closed log of one full bundle and a few records more; answers an early checkpoint and evidence.
 fn log(dir: &Path) -> (String, String) {
     let log = open(dir);
-    log.append(&session_opened("s")).unwrap();
+    let mut opened = session_opened("s");
+    if let Event::SessionOpened(opened) = &mut opened {
+        opened.label = Some("caf\u{e9}".to_owned());
+    }
+    log.append(&opened).unwrap();
     let source = log.store_source(TOOL.as_bytes()).unwrap();
     log.append(&registered("s", "session/length", 1, source, None)).unwrap();
     let invoke = call(1, "session/invoke");
