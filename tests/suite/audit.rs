@@ -62,7 +62,8 @@ async fn evidence_is_checked_far_from_the_host() {
 
     // Somewhere else, with the file, the key, and the checkpoint that somebody kept.
     let elsewhere = Project::empty();
-    let check = ["audit", "verify", "--json", "--key", &key, "--checkpoint", kept.to_str().unwrap(), "--bundle"];
+    let check =
+        ["audit", "verify", "--json", "--key", &key, "--checkpoint", kept.to_str().unwrap(), "--bundle"];
     let report = elsewhere.run(with(&check, &evidence)).await.succeeds().json();
     assert_eq!((&report["consistent"], &report["records"]), (&json!(true), &written["records"]));
     assert_eq!(report["attestations"], written["attestations"]);

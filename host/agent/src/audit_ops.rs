@@ -5,8 +5,8 @@
 
 mod checkpoint;
 mod export;
-mod provenance;
 mod prove;
+mod provenance;
 mod prune;
 mod query;
 mod stats;

@@ -58,7 +58,9 @@ pub(crate) fn size(layout: &Layout) -> io::Result<u64> {
     loop {
         match read_piece(layout, next)? {
             Piece::Full(_) => next += 1,
-            Piece::Tail(tail) => return Ok(next * 256 + u64::try_from(tail.entries.len()).unwrap_or_default()),
+            Piece::Tail(tail) => {
+                return Ok(next * 256 + u64::try_from(tail.entries.len()).unwrap_or_default());
+            }
         }
     }
 }

@@ -119,10 +119,18 @@ impl Attester<'_> {
         let members = record.members;
         let (operation, source) = (text(members, "operation")?, text(members, "source")?);
         let parameters = [
-            "authority", "env", "examples", "language", "operation", "operation_kind", "replaces", "session",
+            "authority",
+            "env",
+            "examples",
+            "language",
+            "operation",
+            "operation_kind",
+            "replaces",
+            "session",
             "version",
         ];
-        let sandbox = members.get("guest").map(|guest| json!({ "name": "guest", "digest": { "sha256": guest } }));
+        let sandbox =
+            members.get("guest").map(|guest| json!({ "name": "guest", "digest": { "sha256": guest } }));
         let metadata = json!({
             "invocationId": text(members, "call").unwrap_or_default(),
             "startedOn": at(members),
@@ -160,8 +168,20 @@ impl Attester<'_> {
             subjects.push(json!({ "name": "output", "digest": { "hmac-sha256": output } }));
         }
         let named = [
-            "authority", "call", "caller", "code", "items", "layer", "micros", "operation", "parent", "peer", "provenance",
-            "root", "session", "source",
+            "authority",
+            "call",
+            "caller",
+            "code",
+            "items",
+            "layer",
+            "micros",
+            "operation",
+            "parent",
+            "peer",
+            "provenance",
+            "root",
+            "session",
+            "source",
         ];
         let predicate = json!({
             "call": pick(members, &named),

@@ -12,10 +12,10 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use crate::archive::{self, Piece};
 use crate::call_record::CallHex;
 use crate::layout::{Layout, TileFile};
+use crate::log;
 use crate::merkle::Hash;
 use crate::reader::QueryError;
 use crate::record::{Facets, Record};
-use crate::log;
 use crate::recover::{OpenError, at, parse_tile};
 
 /// The version of the tables; a file with another one is rebuilt.
@@ -234,9 +234,7 @@ fn leaf_before(layout: &Layout, records: u64) -> Result<Option<Hash>, QueryError
     let place = usize::try_from(last % 256).unwrap_or_default();
     let io = |source| QueryError::io(layout.dir(), source);
     // The entries of a full tile may be pruned; its hashes never are.
-    if let Some(bytes) =
-        archive::read_if_there(&layout.tile(TileFile::hashes(0, last / 256))).map_err(io)?
-    {
+    if let Some(bytes) = archive::read_if_there(&layout.tile(TileFile::hashes(0, last / 256))).map_err(io)? {
         return Ok(parse_tile(&bytes).get(place).copied());
     }
     let piece = archive::read_piece(layout, last / 256).map_err(io)?;

@@ -61,6 +61,7 @@ mod storage;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod trace;
 mod verify;
 mod wait;

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use alknet_call::AuditUnavailable;
@@ -22,9 +22,10 @@ use crate::proof::{self, ConsistencyProof, InclusionProof, Tiles};
 use crate::reader::{AuditReader, QueryError};
 use crate::record::write_event;
 use crate::recover::{self, Found, OpenError, at, parse_tile};
-use crate::shared::{Setup, Shared, Ticket, Wake, place};
+use crate::shared::{Setup, Shared, Ticket, place};
 use crate::sources;
 use crate::storage::{OsStorage, Storage};
+use crate::threads;
 use crate::wait::block_on;
 use crate::writer::{Durability, Snapshot, Writer};
 
@@ -139,7 +140,7 @@ impl AuditLog {
         let opened_at = found.frontier.size();
         let shared = Arc::new(restore(layout.clone(), storage, options, found)?);
         let reader = Arc::new(AuditReader::beside(layout));
-        let threads = spawn(&shared, &reader).map_err(at(dir))?;
+        let threads = threads::spawn(&shared, &reader).map_err(at(dir))?;
         let (threads, storing, lock) = (Mutex::new(threads), Mutex::default(), Mutex::new(Some(lock)));
         let owner = Owner { shared, reader, digester, threads, storing, opened_at, lock };
         Ok(Self(Arc::new(owner)))
@@ -393,39 +394,6 @@ fn restore(
     }
     shared.publish().map_err(at(&dir))?;
     Ok(shared)
-}
-
-/// Starts the threads that publish and, for durability `Disk`, sync.
-fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Result<Vec<JoinHandle<()>>> {
-    let mut threads = Vec::new();
-    let (publishing, index) = (Arc::clone(shared), Arc::clone(reader));
-    let publish = move || {
-        let mut behind = false;
-        loop {
-            match publishing.wait_to_publish(behind) {
-                Wake::Stop => break,
-                Wake::Quiet => behind = index.catch_up_aside(publishing.size(), true),
-                Wake::Publish => {
-                    if let Err(error) = publishing.publish() {
-                        tracing::warn!(%error, "no checkpoint could be published");
-                        publishing.wait_to_retry();
-                    }
-                    behind = index.catch_up_aside(publishing.size(), false);
-                }
-            }
-        }
-    };
-    threads.push(thread::Builder::new().name("audit-publish".to_owned()).spawn(publish)?);
-    if shared.durability == Durability::Disk {
-        let committing = Arc::clone(shared);
-        let commit = move || {
-            while committing.wait_to_commit() {
-                committing.commit();
-            }
-        };
-        threads.push(thread::Builder::new().name("audit-commit".to_owned()).spawn(commit)?);
-    }
-    Ok(threads)
 }
 
 /// Tiles of the live log: full ones from the disk, the right edge from memory.

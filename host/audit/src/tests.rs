@@ -6,6 +6,7 @@ mod durability;
 mod evidence;
 mod faults;
 mod index;
+mod kills;
 mod merkle;
 mod proofs;
 mod prune;

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::failure::CommandErrorKind;
 
 pub(crate) use audit::{
-    AuditCommand, CheckpointArgs, ExportArgs, FilterArgs, ProvenanceArgs, ProveArgs, PruneArgs, ReindexArgs,
+    AuditCommand, CheckpointArgs, ExportArgs, FilterArgs, ProveArgs, ProvenanceArgs, PruneArgs, ReindexArgs,
     ShowArgs, StatsArgs, TailArgs, TraceArgs, VerifyArgs,
 };
 pub(crate) use call::{CallArgs, ClientArgs};

@@ -29,8 +29,9 @@ struct Output {
 }
 
 pub(super) fn registration(questions: &Questions) -> Result<Registration, SpecError> {
-    let spec = OperationSpec::query::<Input, Output>("audit/checkpoint")?
-        .describe("Signs what the log is now: whoever keeps it can prove later that nothing before was changed.");
+    let spec = OperationSpec::query::<Input, Output>("audit/checkpoint")?.describe(
+        "Signs what the log is now: whoever keeps it can prove later that nothing before was changed.",
+    );
     let questions = questions.clone();
     let handler = typed_handler(move |Input {}, scope: CallScope| {
         let questions = questions.clone();

@@ -53,8 +53,9 @@ enum Output {
 }
 
 pub(super) fn registration(questions: &Questions) -> Result<Registration, SpecError> {
-    let spec = OperationSpec::query::<Input, Output>("audit/prove")?
-        .describe("Proves that a record is in the log, or that one checkpoint's log is the beginning of another's.");
+    let spec = OperationSpec::query::<Input, Output>("audit/prove")?.describe(
+        "Proves that a record is in the log, or that one checkpoint's log is the beginning of another's.",
+    );
     let questions = questions.clone();
     let handler = typed_handler(move |input: Input, scope: CallScope| {
         let questions = questions.clone();

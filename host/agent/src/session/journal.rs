@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alknet_audit::event::{
-    Authority, CloseReason, ExampleResult, Examples, OperationRegistered, OperationRemoved, SessionClosed, SessionOpened,
+    Authority, CloseReason, ExampleResult, Examples, OperationRegistered, OperationRemoved, SessionClosed,
+    SessionOpened,
 };
 use alknet_audit::{AuditLog, Event, Hash};
 use alknet_call::{CallError, CallScope, Composition, OpName, Registration};

@@ -75,7 +75,9 @@ pub enum EvidenceError {
         size: u64,
     },
     /// Nothing shows that the log goes on from the given checkpoint.
-    #[error("nothing shows that the log goes on from the given checkpoint: ask for evidence from size {given}")]
+    #[error(
+        "nothing shows that the log goes on from the given checkpoint: ask for evidence from size {given}"
+    )]
     NoConsistencyProof {
         /// Records that the given checkpoint covers.
         given: u64,
@@ -241,8 +243,8 @@ fn check_records(records: &[ProvenRecord], checkpoint: &Checkpoint) -> Result<Ve
             return Err(EvidenceError::Order { index });
         }
         next = index.saturating_add(1);
-        let parsed = Record::parse(bytes, &mut scratch)
-            .map_err(|fault| EvidenceError::Record { index, fault })?;
+        let parsed =
+            Record::parse(bytes, &mut scratch).map_err(|fault| EvidenceError::Record { index, fault })?;
         let proof = InclusionProof { index, size: checkpoint.size, path: path.clone() };
         if !proof.verify(&Hash::of_leaf(bytes), &checkpoint.root) {
             return Err(EvidenceError::NotIncluded { index });

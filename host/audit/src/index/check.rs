@@ -46,7 +46,8 @@ pub(crate) fn check(layout: &Layout, pruned: u64) -> Result<Option<u64>, IndexFa
         return Ok(None);
     }
     let (records, leaf): (u64, [u8; 32]) =
-        connection.query_row("SELECT records, leaf FROM position", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        connection
+            .query_row("SELECT records, leaf FROM position", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if leaf_before(layout, records)? != Some(Hash(leaf)) {
         return Err(IndexFault::Differs(records.saturating_sub(1)));
     }

@@ -31,7 +31,8 @@ pub(super) fn changed_members(old: &Value, new: &Value) -> Vec<String> {
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
     names.sort();
     names.dedup();
-    let changed = names.into_iter().filter(|name| !own.contains(&name.as_str()) && old.get(*name) != new.get(*name));
+    let changed =
+        names.into_iter().filter(|name| !own.contains(&name.as_str()) && old.get(*name) != new.get(*name));
     changed.cloned().collect()
 }
 
@@ -44,10 +45,7 @@ mod tests {
     #[test]
     fn a_diff_shows_the_lines_that_changed() {
         let old = "one\ntwo\nthree\n";
-        assert_eq!(
-            unified(old, "one\n2\nthree\n").unwrap(),
-            "@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n"
-        );
+        assert_eq!(unified(old, "one\n2\nthree\n").unwrap(), "@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n");
         assert_eq!(unified(old, old).unwrap(), "");
         assert_eq!(unified(old, &"x".repeat(COMPARED_BYTES_MAX + 1)), None);
     }

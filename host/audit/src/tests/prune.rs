@@ -45,7 +45,11 @@ fn reopened(dir: &std::path::Path) -> AuditLog {
 fn old_bundles_go_and_everything_stays_provable() {
     let dir = tempfile::tempdir().unwrap();
     let log = reopened(dir.path());
-    let all = log.evidence(&Filter::default(), &Page { limit: 1000, ..Page::default() }, EvidenceOptions::default());
+    let all = log.evidence(
+        &Filter::default(),
+        &Page { limit: 1000, ..Page::default() },
+        EvidenceOptions::default(),
+    );
     let kept = all.unwrap().evidence;
     let before = log.checkpoint().unwrap();
     let by = PrunedBy { caller: Some("operator".to_owned()), call: None };

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alknet_call::{
-    Answered, AuditSink as _, CallFacts, CallId, Decision, ErrorCode, LayerKind, Outcome, Provenance, Recorded,
+    Answered, AuditSink as _, CallFacts, CallId, Decision, ErrorCode, LayerKind, Outcome, Provenance,
+    Recorded,
 };
 use alknet_core::{Ed25519SecretKey, IdentityId, ManualClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::event::{Authority, CloseReason, ExampleResult, Examples, OperationRegistered, SessionClosed, SessionOpened};
+use crate::event::{
+    Authority, CloseReason, ExampleResult, Examples, OperationRegistered, SessionClosed, SessionOpened,
+};
 use crate::storage::{OsStorage, Storage};
 use crate::*;
 

@@ -100,6 +100,10 @@ impl Facts {
             | Event::KeyChanged(_)
             | Event::CredentialLoaded(_) => return Ok(()),
         };
-        if self.blind || self.sessions.contains(session) { Ok(()) } else { Err(VerifyError::UnknownSession { index }) }
+        if self.blind || self.sessions.contains(session) {
+            Ok(())
+        } else {
+            Err(VerifyError::UnknownSession { index })
+        }
     }
 }

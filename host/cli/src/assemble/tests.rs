@@ -114,7 +114,10 @@ async fn a_host_serves_and_ends_in_order() {
     host.shutdown().await.unwrap();
     host.shutdown().await.unwrap();
     drop(host);
-    assert_eq!(events(&bench.log()), ["key.changed", "key.changed", "config.loaded", "host.started", "host.stopped"]);
+    assert_eq!(
+        events(&bench.log()),
+        ["key.changed", "key.changed", "config.loaded", "host.started", "host.stopped"]
+    );
     verified(&bench);
     bench.start(bench.text()).await.unwrap().shutdown().await.unwrap();
     verified(&bench);

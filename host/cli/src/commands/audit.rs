@@ -136,9 +136,15 @@ mod tests {
             version: None,
             client: ClientArgs::default(),
         };
-        assert_eq!(selector(&args, Some("s")), json!({"operation": {"name": "session/x", "session": "s", "version": null}}));
+        assert_eq!(
+            selector(&args, Some("s")),
+            json!({"operation": {"name": "session/x", "session": "s", "version": null}})
+        );
         args.operation = Some("session/y".to_owned());
-        assert_eq!(selector(&args, None), json!({"operation": {"name": "session/y", "session": null, "version": null}}));
+        assert_eq!(
+            selector(&args, None),
+            json!({"operation": {"name": "session/y", "session": null, "version": null}})
+        );
         args.output = Some("cd".to_owned());
         assert_eq!(selector(&args, Some("s")), json!({"output": "cd"}));
         args.call = Some("ef".to_owned());

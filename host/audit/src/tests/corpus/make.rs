@@ -134,10 +134,15 @@ fn lies(top: &Path) {
         let early = |_, out: &mut Vec<u8>| write_event(&session_opened("t"), 7, out);
         drop(log.append_with(early).unwrap());
     });
-    let raw = |text: &'static str| move |log: &AuditLog| {
-        drop(log.append_with(|_, out| out.extend_from_slice(text.as_bytes())).unwrap());
+    let raw = |text: &'static str| {
+        move |log: &AuditLog| {
+            drop(log.append_with(|_, out| out.extend_from_slice(text.as_bytes())).unwrap());
+        }
     };
-    lie("signed-but-not-canonical", &raw(r#"{"records":0, "kind":"host.stopped","time":1700000000000000,"v":1}"#));
+    lie(
+        "signed-but-not-canonical",
+        &raw(r#"{"records":0, "kind":"host.stopped","time":1700000000000000,"v":1}"#),
+    );
     lie("signed-but-unknown", &raw(r#"{"kind":"host.confessed","time":1700000000000000,"v":1}"#));
     lie("signed-but-no-json", &raw("nothing happened"));
     lie("source-never-kept", &|log| {

@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn records_are_matched_as_the_host_matches_them() {
-        let call = json!({"kind": "call.finished", "caller": "ci", "code": "OK", "authority": "a", "time": 5});
+        let call =
+            json!({"kind": "call.finished", "caller": "ci", "code": "OK", "authority": "a", "time": 5});
         let event = json!({"kind": "session.opened", "authority": {"label": "a"}, "time": 6});
         let cases = [
             (json!({}), true, true),

@@ -23,8 +23,7 @@ pub(super) async fn stats(args: &StatsArgs, context: &Context) -> CommandResult 
 
 fn summary(stats: &Value) -> String {
     let number = |member: &str| stats.get(member).and_then(Value::as_u64).unwrap_or_default();
-    let mut lines =
-        vec![format!("records     {} of {} sessions", number("records"), number("sessions"))];
+    let mut lines = vec![format!("records     {} of {} sessions", number("records"), number("sessions"))];
     if number("records") > 0 {
         let time = |member: &str| timestamp(stats.get(member).unwrap_or(&Value::Null));
         lines.push(format!("from        {} to {}", time("first_at"), time("last_at")));
@@ -42,7 +41,8 @@ fn summary(stats: &Value) -> String {
     for (title, member) in [("operations", "operations"), ("callers", "callers")] {
         let counts = stats.get(member).and_then(Value::as_array);
         let count = |entry: &Value| entry.get("count").and_then(Value::as_u64).unwrap_or_default();
-        let name = |entry: &'_ Value| entry.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name =
+            |entry: &'_ Value| entry.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let counts: Vec<(String, u64)> =
             counts.into_iter().flatten().map(|entry| (name(entry), count(entry))).collect();
         lines.extend(list(title, counts.iter().map(|(name, count)| (name.as_str(), *count)).collect()));
@@ -51,9 +51,10 @@ fn summary(stats: &Value) -> String {
 }
 
 fn list(title: &str, counts: Vec<(&str, u64)>) -> impl Iterator<Item = String> {
-    let lines = counts.into_iter().enumerate().map(|(at, (name, count))| {
-        format!("{:<11} {count:>9}  {name}", if at == 0 { title } else { "" })
-    });
+    let lines = counts
+        .into_iter()
+        .enumerate()
+        .map(|(at, (name, count))| format!("{:<11} {count:>9}  {name}", if at == 0 { title } else { "" }));
     lines.collect::<Vec<_>>().into_iter()
 }
 

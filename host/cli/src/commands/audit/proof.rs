@@ -12,10 +12,9 @@ use crate::failure::{CommandError, CommandResult};
 const TLOG_PROOF: &str = "c2sp.org/tlog-proof@v1";
 
 pub(super) async fn checkpoint(args: &CheckpointArgs, context: &Context) -> CommandResult {
-    let answer = with_host(&args.client, context, async |host| {
-        Ok(host.call("audit/checkpoint", &json!({})).await?)
-    })
-    .await?;
+    let answer =
+        with_host(&args.client, context, async |host| Ok(host.call("audit/checkpoint", &json!({})).await?))
+            .await?;
     let note = view::text(&answer, "checkpoint");
     if let Some(file) = &args.out {
         write_new(file, note)?;
@@ -76,7 +75,8 @@ pub(super) async fn prove(args: &ProveArgs, context: &Context) -> CommandResult 
         (Some(proof), None) => context.output.text(proof.trim_end()),
         (None, _) => {
             let hashes = answer.pointer("/consistency/proof/path").and_then(Value::as_array);
-            let root = |member: &str| answer.pointer(&format!("/consistency/{member}")).and_then(Value::as_str);
+            let root =
+                |member: &str| answer.pointer(&format!("/consistency/{member}")).and_then(Value::as_str);
             context.output.text(&format!(
                 "the first {} records, root {}, are the beginning of the log, root {}: {} hashes show it (--json)",
                 args.from.unwrap_or_default(),
@@ -115,11 +115,8 @@ mod tests {
     #[test]
     fn a_proof_is_written_as_the_specification_says() {
         let answer = json!({"inclusion": {"proof": {"index": 7, "size": 9, "path": ["00".repeat(32), "ff".repeat(32)]}}});
-        let expected = format!(
-            "c2sp.org/tlog-proof@v1\nindex 7\n{}=\n{}8=\n\nnote\n",
-            "A".repeat(43),
-            "/".repeat(42),
-        );
+        let expected =
+            format!("c2sp.org/tlog-proof@v1\nindex 7\n{}=\n{}8=\n\nnote\n", "A".repeat(43), "/".repeat(42),);
         assert_eq!(tlog_proof(&answer, "note\n").unwrap(), expected);
         assert_eq!(tlog_proof(&json!({}), "note\n"), None);
     }

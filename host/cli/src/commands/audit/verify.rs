@@ -50,9 +50,8 @@ async fn verify_bundle(file: &Path, args: &VerifyArgs, context: &Context) -> Com
     };
     let text = read_text(file)?;
     let checkpoint = args.checkpoint.as_deref().map(read_text).transpose()?;
-    let checked = tokio::task::spawn_blocking(move || {
-        Evidence::parse(&text)?.verify(&key, checkpoint.as_deref())
-    });
+    let checked =
+        tokio::task::spawn_blocking(move || Evidence::parse(&text)?.verify(&key, checkpoint.as_deref()));
     let report = match checked.await {
         Ok(Ok(report)) => report,
         Ok(Err(error)) => return Err(refused(&error, file)),
@@ -88,7 +87,10 @@ fn evidence_text(report: &EvidenceReport, file: &Path, style: Style) -> String {
     let mut lines = vec![
         format!("{}  {}", style.green("verified"), file.display()),
         format!("log       {}", report.origin),
-        format!("records   {}, each in the log of {} records that the key signed", report.records, report.size),
+        format!(
+            "records   {}, each in the log of {} records that the key signed",
+            report.records, report.size
+        ),
         format!("sources   {}, each with the digest that was recorded", report.sources),
     ];
     if report.sources_gone > 0 {
