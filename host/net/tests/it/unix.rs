@@ -15,7 +15,8 @@ fn socket(folder: &Path) -> UnixConfig {
 }
 
 async fn listen(folder: &Path) -> Result<Endpoint, EndpointError> {
-    let mut config = config(HandlerRegistry::builder().register(std::sync::Arc::new(OneCommand)).unwrap().build());
+    let mut config =
+        config(HandlerRegistry::builder().register(std::sync::Arc::new(OneCommand)).unwrap().build());
     config.unix = Some(socket(folder));
     Endpoint::bind(config).await
 }
@@ -58,8 +59,11 @@ async fn a_socket_is_taken_over_only_from_the_dead() {
     let endpoint = listen(folder.path()).await.unwrap();
     assert_eq!(ask(path.clone(), "hello").await.unwrap(), "hello");
     let second = listen(folder.path()).await.unwrap_err();
-    assert!(matches!(&second, EndpointError::SocketFailed { source, .. }
-        if source.kind() == std::io::ErrorKind::AddrInUse), "{second:?}");
+    assert!(
+        matches!(&second, EndpointError::SocketFailed { source, .. }
+        if source.kind() == std::io::ErrorKind::AddrInUse),
+        "{second:?}"
+    );
     assert_eq!(ask(path.clone(), "alive").await.unwrap(), "alive");
     endpoint.shutdown().await;
     std::fs::write(&path, "notes").unwrap();
