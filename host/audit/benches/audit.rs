@@ -48,6 +48,7 @@ impl Caller {
             authority: Some(&self.id),
             session: Some(&self.session),
             layer: Some(LayerKind::Curated),
+            peer: None,
             provenance: Some(Provenance::Local),
             source_digest: None,
             peer: None,

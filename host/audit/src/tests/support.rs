@@ -136,6 +136,7 @@ impl Call {
             authority: Some(&self.authority),
             session: self.session.as_ref(),
             layer: Some(layer),
+            peer: None,
             provenance: Some(provenance),
             source_digest: self.source.as_ref(),
             peer: None,
