@@ -96,9 +96,9 @@ fn the_tail_is_read_as_it_grows() {
         }
     };
     assert_eq!(read(&mut tail), (250..300).collect::<Vec<_>>());
-    assert_eq!(read(&mut tail), [] as [u64; 0]);
+    assert!(read(&mut tail).is_empty());
     fill(&log, 300);
     assert_eq!(read(&mut tail), (300..600).collect::<Vec<_>>());
-    assert_eq!(read(&mut Tail::open(dir.path(), 0).unwrap()), [] as [u64; 0]);
+    assert!(read(&mut Tail::open(dir.path(), 0).unwrap()).is_empty());
     assert_eq!(read(&mut Tail::open(dir.path(), u64::MAX).unwrap()).len(), 600);
 }

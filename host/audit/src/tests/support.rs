@@ -139,7 +139,6 @@ impl Call {
             peer: None,
             provenance: Some(provenance),
             source_digest: self.source.as_ref(),
-            peer: None,
         }
     }
 
