@@ -4,4 +4,5 @@
 
 mod authority;
 mod link;
+mod property;
 mod support;
