@@ -22,6 +22,7 @@
 //!         name: "default".to_owned(),
 //!         requires: None,
 //!         env: [OpName::parse("time/now")?].into(),
+//!         peer_env: [].into(),
 //!         grants: Grants::default(),
 //!         languages: vec![Language::TypeScript],
 //!         limits: SessionLimits::default(),

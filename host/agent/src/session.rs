@@ -155,7 +155,7 @@ impl Sessions {
         for profile in &self.0.profiles {
             grants = union(grants, &profile.grants);
         }
-        let names = self.0.profiles.iter().flat_map(|profile| profile.env.iter().cloned());
+        let names = self.0.profiles.iter().flat_map(|profile| profile.grantable().cloned());
         let reach = Reach::of(names).with_session_operations();
         Ok(Composition::new(Authority::new(label, grants), reach))
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use alknet_audit::{AuditLog, AuditReader, Durability, Filter, Options, Page, VerifyOptions, verify};
 use alknet_call::{
-    AuditSink, CallFacts, CallId, Decision, LayerKind, NoAudit, Outcome, Provenance, Recorded,
+    Answered, AuditSink, CallFacts, CallId, Decision, LayerKind, NoAudit, Outcome, Provenance, Recorded,
 };
 use alknet_core::{Ed25519SecretKey, IdentityId, SystemClock};
 use serde_json::{Value, json};
@@ -48,6 +48,7 @@ impl Caller {
             authority: Some(&self.id),
             session: Some(&self.session),
             layer: Some(LayerKind::Curated),
+            peer: None,
             provenance: Some(Provenance::Local),
             source_digest: None,
         }
@@ -59,7 +60,7 @@ impl Caller {
         let facts = self.facts(id, id);
         wait(sink.decided(&facts, &Decision::Admitted { input: &self.value }));
         let duration = Duration::from_micros(26);
-        wait(sink.finished(&facts, &Outcome { result: Ok(&self.value), duration }));
+        wait(sink.finished(&facts, &Outcome { result: Ok(Answered::Value(&self.value)), duration }));
     }
 }
 
@@ -166,7 +167,7 @@ async fn run_calls(caller: &Caller, log: &AuditLog, rounds: u32) {
         let facts = caller.facts(id, id);
         settle(log.decided(&facts, &Decision::Admitted { input: &caller.value })).await;
         let duration = Duration::from_micros(26);
-        settle(log.finished(&facts, &Outcome { result: Ok(&caller.value), duration })).await;
+        settle(log.finished(&facts, &Outcome { result: Ok(Answered::Value(&caller.value)), duration })).await;
     }
 }
 

@@ -111,6 +111,28 @@ impl OperationSpec {
         Self::typed::<I, O>(name, OperationKind::Mutation)
     }
 
+    /// A subscription with the schemas of two Rust types: of its input, and of each item.
+    ///
+    /// # Errors
+    /// [`SpecError`] when the name or a schema is not valid.
+    pub fn subscription<I: schemars::JsonSchema, O: schemars::JsonSchema>(
+        name: &str,
+    ) -> Result<Self, SpecError> {
+        Self::typed::<I, O>(name, OperationKind::Subscription)
+    }
+
+    /// A publication with the schemas of three Rust types: of its opening input, of each chunk, and of its answer.
+    ///
+    /// # Errors
+    /// [`SpecError`] when the name or a schema is not valid.
+    pub fn publication<I: schemars::JsonSchema, C: schemars::JsonSchema, O: schemars::JsonSchema>(
+        name: &str,
+    ) -> Result<Self, SpecError> {
+        let failed = |error| SpecError::Schema { which: "publish".to_owned(), error };
+        let publish = Schema::of::<C>().map_err(failed)?;
+        Ok(Self::typed::<I, O>(name, OperationKind::Publication)?.publish(publish))
+    }
+
     fn typed<I: schemars::JsonSchema, O: schemars::JsonSchema>(
         name: &str,
         kind: OperationKind,

@@ -7,6 +7,7 @@ mod error;
 mod private;
 mod registry;
 mod reload;
+mod remotes;
 mod status;
 
 use std::fs::DirBuilder;
@@ -20,22 +21,25 @@ use alknet_audit::event::{ConfigLoaded, ConfigOutcome, Event, HostStarted};
 use alknet_audit::{AuditLog, Hash, Options};
 use alknet_call::{CallAdapter, Dispatcher, OperationSpec, Visibility};
 use alknet_core::{
-    Clock, ConfigIdentityProvider, Directory, Ed25519SecretKey, Fingerprint, HandlerRegistry, PublicKey,
-    SystemClock,
+    ALPN_CALL, Clock, ConfigIdentityProvider, Directory, Ed25519SecretKey, Fingerprint, HandlerRegistry,
+    PublicKey, SystemClock,
 };
-use alknet_net::{Endpoint, EndpointConfig, IrohConfig, QuicConfig, SharedRates};
+use alknet_net::{Endpoint, EndpointConfig, IrohConfig, QuicConfig, SharedRates, UnixConfig};
 use alknet_sandbox::{Sandbox, SandboxConfig};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Settings};
 use crate::project::Layout;
+use remotes::Remotes;
 
 pub(crate) use error::StartError;
 
 /// A running host.
 pub(crate) struct Host {
     endpoint: Endpoint,
+    dispatcher: Dispatcher,
+    remotes: Remotes,
     log: AuditLog,
     identities: Arc<ConfigIdentityProvider>,
     rates: SharedRates,
@@ -124,6 +128,8 @@ impl Host {
     /// [`StartError::Record`] when the end could not be recorded; the host is stopped all the same.
     pub(crate) async fn shutdown(&self) -> Result<(), StartError> {
         self.endpoint.shutdown().await;
+        self.remotes.stop().await;
+        self.dispatcher.stop().await;
         self.sweeper.stop().await;
         let sessions = self.sessions.clone();
         blocking(move || sessions.close_all()).await?;
@@ -196,16 +202,17 @@ impl Parts<'_> {
         let directory = Directory::new(self.config.access.policy.clone())?;
         let identities = Arc::new(ConfigIdentityProvider::new(directory, Arc::clone(&self.clock)));
         let rates = SharedRates::new(self.config.access.rates);
-        let adapter = CallAdapter::new(dispatcher, identities.clone());
+        let adapter = CallAdapter::new(dispatcher.clone(), identities.clone());
         let handlers = adapter.register(HandlerRegistry::builder())?.build();
         // Before the first connection, so that every record of a call comes after it.
         let key = Fingerprint::from(&self.key.public()).to_string();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key })).await?;
         let endpoint = self.listen(handlers, &identities, &rates).await?;
+        let remotes = Remotes::start(&settings.remotes, self.key.clone(), &dispatcher, identities.clone())?;
         let (log, config) = (log.clone(), Mutex::new(self.config.clone()));
         let sweeper = Sweeper::start(sessions.clone());
-        Ok(Host { endpoint, log, identities, rates, sessions, config, sweeper })
+        Ok(Host { endpoint, dispatcher, remotes, log, identities, rates, sessions, config, sweeper })
     }
 
     async fn listen(
@@ -219,6 +226,8 @@ impl Parts<'_> {
         endpoint.quic = settings.quic.map(|listen| QuicConfig { listen });
         let iroh = settings.iroh.clone();
         endpoint.iroh = iroh.map(|iroh| IrohConfig { bind: iroh.bind, relay: iroh.relay });
+        let socket = Layout::new(settings.data_dir.clone()).socket();
+        endpoint.unix = settings.socket.then(|| UnixConfig { path: socket, alpn: ALPN_CALL.to_vec() });
         endpoint.rates = rates.clone();
         endpoint.limits = settings.net_limits;
         endpoint.drain_timeout = settings.drain_timeout;

@@ -7,6 +7,7 @@ mod access;
 mod check;
 mod error;
 mod raw;
+mod remotes;
 mod services;
 mod template;
 mod units;
@@ -23,6 +24,7 @@ use alknet_core::{AuthPolicy, RateLimits};
 use alknet_net::NetLimits;
 
 pub(crate) use error::{ConfigError, Step};
+pub(crate) use remotes::{Remote, RemoteRoute};
 pub(crate) use template::{PeerLine, Template, operator_scopes, quote};
 pub(crate) use units::{Utc, duration};
 
@@ -55,6 +57,10 @@ pub(crate) struct Settings {
     pub(crate) quic: Option<SocketAddr>,
     /// Where to listen for iroh.
     pub(crate) iroh: Option<IrohSettings>,
+    /// Whether to listen on a socket in the data folder.
+    pub(crate) socket: bool,
+    /// Other hosts whose operations this one uses.
+    pub(crate) remotes: Vec<Remote>,
     /// When an audit record counts as kept.
     pub(crate) durability: Durability,
     /// Bounds of the call path.

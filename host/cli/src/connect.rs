@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use alknet_call::{CallError, CallOptions, Client, Limits};
+use alknet_call::{CallError, CallOptions, Client, Limits, Publication, Subscription};
 use alknet_core::{ALPN_CALL, Ed25519SecretKey, Fingerprint, PublicKey, Secret};
-use alknet_net::{DialError, Dialer, NetLimits};
+use alknet_net::{DialError, Dialer, NetLimits, dial_unix};
 use serde_json::Value;
 
 use crate::args::ClientArgs;
@@ -24,7 +24,8 @@ pub(crate) struct RemoteHost {
     client: Client,
     dialer: Dialer,
     options: CallOptions,
-    fingerprint: Fingerprint,
+    /// What tells the host from others: the fingerprint of the key that it has proved to hold, or its socket.
+    name: String,
     data_dir: Option<PathBuf>,
 }
 
@@ -33,6 +34,7 @@ pub(crate) struct RemoteHost {
 enum Route {
     Quic { addr: SocketAddr, pin: Fingerprint },
     Iroh { node: PublicKey, addrs: Vec<SocketAddr>, relay: Option<String> },
+    Socket(PathBuf),
 }
 
 /// What is in this folder: a project, and the host that runs in it.
@@ -60,7 +62,7 @@ impl RemoteHost {
     async fn connect(args: &ClientArgs, context: &Context) -> CommandResult<Self> {
         let here = here(context)?;
         let route = route(args, here.as_ref()).await?;
-        let key = key(args, here.as_ref(), &route.fingerprint())?;
+        let key = key(args, here.as_ref(), route.fingerprint().as_ref())?;
         let token = args.token_file.as_deref().map(read_token).transpose()?;
         let mut limits = NetLimits::default();
         if route.is_loopback() {
@@ -91,26 +93,43 @@ impl RemoteHost {
         token: Option<Secret>,
         timeout: Option<Duration>,
     ) -> Result<Self, DialError> {
-        let fingerprint = route.fingerprint();
+        let name = match &route {
+            Route::Quic { pin, .. } => pin.to_string(),
+            Route::Iroh { node, .. } => Fingerprint::from(node).to_string(),
+            Route::Socket(path) => path.display().to_string(),
+        };
         let connection = match &route {
             Route::Quic { addr, pin } => dialer.dial_quic(*addr, pin, ALPN_CALL).await?,
             Route::Iroh { node, addrs, relay } => {
                 dialer.dial_iroh(node, addrs, relay.as_deref(), ALPN_CALL).await?
             }
+            Route::Socket(path) => dial_unix(path, ALPN_CALL).await?,
         };
         let client = Client::new(connection, Limits::default());
-        let options = CallOptions { auth_token: token, timeout: Some(timeout.unwrap_or(ANSWER_TIMEOUT)) };
-        Ok(Self { client, dialer: dialer.clone(), options, fingerprint, data_dir: None })
+        let options = CallOptions { auth_token: token, timeout, ..CallOptions::default() };
+        Ok(Self { client, dialer: dialer.clone(), options, name, data_dir: None })
     }
 
     /// Calls an operation.
     pub(crate) async fn call(&self, name: &str, input: &Value) -> Result<Value, CallError> {
-        self.client.call_with(name, input, &self.options).await
+        let timeout = Some(self.options.timeout.unwrap_or(ANSWER_TIMEOUT));
+        let options = CallOptions { timeout, ..self.options.clone() };
+        self.client.call_with(name, input, &options).await
     }
 
-    /// The fingerprint of the host's key, which the host has proved to hold.
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+    /// Subscribes to an operation.
+    pub(crate) async fn subscribe(&self, name: &str, input: &Value) -> Result<Subscription, CallError> {
+        self.client.subscribe(name, input, &self.options).await
+    }
+
+    /// Opens a publication to an operation.
+    pub(crate) async fn publish(&self, name: &str, input: &Value) -> Result<Publication, CallError> {
+        self.client.publish(name, input, &self.options).await
+    }
+
+    /// What tells the host from others: its fingerprint, or its socket.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The data folder of the project around this folder, where there is one.
@@ -126,10 +145,11 @@ impl RemoteHost {
 }
 
 impl Route {
-    fn fingerprint(&self) -> Fingerprint {
+    fn fingerprint(&self) -> Option<Fingerprint> {
         match self {
-            Self::Quic { pin, .. } => *pin,
-            Self::Iroh { node, .. } => Fingerprint::from(node),
+            Self::Quic { pin, .. } => Some(*pin),
+            Self::Iroh { node, .. } => Some(Fingerprint::from(node)),
+            Self::Socket(_) => None,
         }
     }
 
@@ -139,6 +159,7 @@ impl Route {
             Self::Iroh { addrs, relay, .. } => {
                 relay.is_none() && addrs.iter().all(|addr| addr.ip().is_loopback())
             }
+            Self::Socket(_) => true,
         }
     }
 }
@@ -157,6 +178,9 @@ fn here(context: &Context) -> CommandResult<Option<Here>> {
 }
 
 async fn route(args: &ClientArgs, here: Option<&Here>) -> CommandResult<Route> {
+    if let Some(socket) = &args.socket {
+        return Ok(Route::Socket(socket.clone()));
+    }
     let addrs = match &args.connect {
         Some(connect) => resolve(connect).await?,
         None => Vec::new(),
@@ -229,8 +253,9 @@ fn reachable(mut addr: SocketAddr) -> SocketAddr {
 fn key(
     args: &ClientArgs,
     here: Option<&Here>,
-    host: &Fingerprint,
+    host: Option<&Fingerprint>,
 ) -> CommandResult<Option<Ed25519SecretKey>> {
+    let Some(host) = host else { return Ok(None) };
     let file = match (&args.key, here) {
         (Some(file), _) => file.clone(),
         (None, Some(here)) if is_own(here, host) => here.layout.operator_key(),

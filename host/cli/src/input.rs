@@ -3,7 +3,7 @@
 //! Nothing of an input is repeated in an error: inputs may hold secrets.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, Read};
 use std::path::Path;
 
 use alknet_core::Secret;
@@ -77,6 +77,47 @@ impl<'a> InputSource<'a> {
     }
 }
 
+/// The lines of standard input, read on a thread of its own: a terminal may never end them.
+pub(crate) struct StdinLines(tokio::sync::mpsc::Receiver<CommandResult<String>>);
+
+impl StdinLines {
+    /// Begins to read.
+    pub(crate) fn start() -> Self {
+        let (lines, receiver) = tokio::sync::mpsc::channel(LINES_AHEAD);
+        // The thread ends with its input, or with the first line that nobody takes; a process does not wait for it.
+        std::thread::spawn(move || {
+            let mut stdin = io::stdin().lock();
+            loop {
+                let line = read_line(&mut stdin);
+                let is_last = !matches!(line, Ok(Some(_)));
+                if line.transpose().is_none_or(|line| lines.blocking_send(line).is_err()) || is_last {
+                    return;
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    /// The next line.
+    pub(crate) async fn next(&mut self) -> Option<CommandResult<String>> {
+        self.0.recv().await
+    }
+}
+
+/// One line; `None` at the end.
+fn read_line(from: &mut impl io::BufRead) -> CommandResult<Option<String>> {
+    let mut line = Vec::new();
+    let read = from.take(INPUT_BYTES_MAX).read_until(b'\n', &mut line);
+    let read = read.map_err(|error| CommandError::usage(format!("cannot read standard input: {error}")))?;
+    if u64::try_from(read).unwrap_or(u64::MAX) >= INPUT_BYTES_MAX {
+        let mebibytes = INPUT_BYTES_MAX >> 20;
+        return Err(CommandError::usage(format!("a line of standard input is larger than {mebibytes} MiB")));
+    }
+    let text = String::from_utf8(line);
+    let text = text.map_err(|_| CommandError::usage("standard input is not UTF-8 text"))?;
+    Ok((read > 0).then_some(text))
+}
+
 /// Parses JSON; `what` names it in the error, which has the line and the column.
 pub(crate) fn parse_json(what: &str, text: &str) -> CommandResult<Value> {
     serde_json::from_str(text).map_err(|error| {
@@ -126,6 +167,8 @@ fn read_bounded(what: &str, from: impl Read) -> CommandResult<String> {
     text.map_err(|_| CommandError::usage(format!("{what} is not UTF-8 text")))
 }
 
+/// Lines that are read before they are fed.
+const LINES_AHEAD: usize = 64;
 /// Nothing larger fits into a frame of the call protocol.
 const INPUT_BYTES_MAX: u64 = 64 << 20;
 

@@ -100,6 +100,11 @@ impl Layout {
         self.data_dir.join("audit")
     }
 
+    /// The socket for programs on this machine.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.data_dir.join("alknet.sock")
+    }
+
     /// What can be made again.
     pub(crate) fn cache_dir(&self) -> PathBuf {
         self.data_dir.join("cache")

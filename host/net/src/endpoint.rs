@@ -29,6 +29,15 @@ pub struct IrohConfig {
     pub relay: Option<String>,
 }
 
+/// Where to listen for programs on the same machine (Unix only).
+#[derive(Debug, Clone)]
+pub struct UnixConfig {
+    /// The socket's file; made with mode 0600, in a folder that should be private too.
+    pub path: std::path::PathBuf,
+    /// The ALPN of the one protocol that is spoken on it.
+    pub alpn: Vec<u8>,
+}
+
 /// What an endpoint is made of. At least one source must be given.
 #[derive(Clone)]
 pub struct EndpointConfig {
@@ -36,6 +45,8 @@ pub struct EndpointConfig {
     pub quic: Option<QuicConfig>,
     /// iroh, if wanted.
     pub iroh: Option<IrohConfig>,
+    /// A Unix socket, if wanted.
+    pub unix: Option<UnixConfig>,
     /// The host's key: one identity on every source.
     pub key: Ed25519SecretKey,
     /// The protocols; their ALPNs are what the endpoint advertises.
@@ -61,6 +72,7 @@ impl EndpointConfig {
         Self {
             quic: None,
             iroh: None,
+            unix: None,
             key,
             handlers,
             identities,
@@ -71,7 +83,7 @@ impl EndpointConfig {
     }
 }
 
-/// A running endpoint: one node, one registry of protocols, up to two sources (ADR-010).
+/// A running endpoint: one node, one registry of protocols, up to three sources (ADR-010).
 ///
 /// Cheap to clone. It accepts connections from the moment it is bound until [`Endpoint::shutdown`]; when the
 /// last clone is dropped without one, every connection is cut.
@@ -96,7 +108,7 @@ impl Endpoint {
     /// # Errors
     /// [`EndpointError`]; nothing stays bound then.
     pub async fn bind(config: EndpointConfig) -> Result<Self, EndpointError> {
-        if config.quic.is_none() && config.iroh.is_none() {
+        if config.quic.is_none() && config.iroh.is_none() && config.unix.is_none() {
             return Err(EndpointError::NoSource);
         }
         if config.handlers.alpn_strings().is_empty() {
@@ -126,6 +138,9 @@ impl Endpoint {
         }
         if let Some(iroh) = &config.iroh {
             running.start_iroh(iroh, &config).await?;
+        }
+        if let Some(unix) = &config.unix {
+            running.start_unix(unix)?;
         }
         Ok(Self(Arc::new(running)))
     }
@@ -220,7 +235,18 @@ impl Running {
         std::future::ready(Err(EndpointError::Unsupported { feature: "iroh" })).await
     }
 
-    #[cfg(any(feature = "quinn", feature = "iroh"))]
+    #[cfg(unix)]
+    fn start_unix(&self, unix: &UnixConfig) -> Result<(), EndpointError> {
+        self.listen(crate::unix::Listener::bind(unix)?);
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn start_unix(&self, _: &UnixConfig) -> Result<(), EndpointError> {
+        Err(EndpointError::Unsupported { feature: "unix" })
+    }
+
+    #[cfg(any(feature = "quinn", feature = "iroh", unix))]
     fn listen(&self, listener: impl crate::source::Listen) {
         self.loops.spawn(Arc::clone(&self.shared).accept(listener, self.stop.clone()));
     }
@@ -239,6 +265,7 @@ impl fmt::Debug for EndpointConfig {
         f.debug_struct("EndpointConfig")
             .field("quic", &self.quic)
             .field("iroh", &self.iroh)
+            .field("unix", &self.unix)
             .field("handlers", &self.handlers)
             .field("rates", &self.rates)
             .field("limits", &self.limits)

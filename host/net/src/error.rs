@@ -19,6 +19,15 @@ pub enum EndpointError {
         #[source]
         source: io::Error,
     },
+    /// The Unix socket could not be had.
+    #[error("cannot listen on {}", path.display())]
+    SocketFailed {
+        /// The file that was asked for.
+        path: std::path::PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// The TLS or transport configuration was refused by its library.
     #[error("the TLS configuration is not usable")]
     TlsConfig(#[source] io::Error),
@@ -28,8 +37,8 @@ pub enum EndpointError {
         /// The missing cargo feature.
         feature: &'static str,
     },
-    /// Neither source was configured: the endpoint would serve nobody.
-    #[error("neither QUIC nor iroh is configured")]
+    /// No source was configured: the endpoint would serve nobody.
+    #[error("neither QUIC nor iroh nor a socket is configured")]
     NoSource,
     /// The registry is empty: every handshake would fail.
     #[error("there is no protocol handler to serve")]

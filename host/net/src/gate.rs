@@ -14,6 +14,9 @@ pub(crate) enum Origin {
     V6([u16; 4]),
     #[cfg_attr(not(feature = "iroh"), expect(dead_code, reason = "only iroh has relays"))]
     Relayed([u8; 32]),
+    /// A program on this machine, through a socket that only the host's owner can open.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has such sockets"))]
+    Local,
 }
 
 impl From<IpAddr> for Origin {

@@ -96,9 +96,13 @@ mod source;
 mod stream;
 #[cfg(feature = "quinn")]
 mod tls;
+#[cfg(unix)]
+mod unix;
 
 pub use close::CloseCode;
 pub use dial::Dialer;
-pub use endpoint::{Endpoint, EndpointConfig, IrohConfig, QuicConfig};
+pub use endpoint::{Endpoint, EndpointConfig, IrohConfig, QuicConfig, UnixConfig};
 pub use error::{DialError, EndpointError};
 pub use limits::{NetLimits, SharedRates};
+#[cfg(unix)]
+pub use unix::dial_unix;

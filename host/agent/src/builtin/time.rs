@@ -1,4 +1,6 @@
-//! `time/now`: the host's wall-clock time. Open to everybody.
+//! `time/now` and `time/ticks`: the host's wall-clock time, once or again and again. Open to everybody.
+
+mod ticks;
 
 use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
@@ -9,12 +11,12 @@ use serde::{Deserialize, Serialize};
 /// The scopes these operations demand: none.
 pub const SCOPES: &[&str] = &[];
 
-/// The registration of `time/now`.
+/// The registrations of the time operations.
 ///
 /// # Errors
 /// [`SpecError`] when the specification is not valid, which is a defect of this crate.
 pub fn registrations() -> Result<Vec<Registration>, SpecError> {
-    Ok(vec![registration()?])
+    Ok(vec![registration()?, ticks::registration()?])
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alknet_call::{
-    CallError, CallScope, OpName, OperationSpec, Reach, Registration, SpecError, typed_handler,
+    Answers, CallError, CallScope, OpName, OperationSpec, Reach, Registration, SpecError, typed_handler,
 };
 use alknet_core::IdentityId;
 use schemars::JsonSchema;
@@ -53,7 +53,7 @@ struct Output {
 #[derive(Debug, Serialize, JsonSchema)]
 struct EnvEntry {
     name: String,
-    /// `query` or `mutation`.
+    /// `query` or `mutation`; what answers in another way cannot be called from a tool.
     kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
@@ -133,10 +133,10 @@ fn authority_label(id: &str) -> Result<IdentityId, CallError> {
 
 /// What the agent asks for, within the profile. Names that are no names ask for nothing.
 fn wanted(profile: &Profile, env: Option<Vec<String>>) -> Reach {
-    let allowed = |name: &OpName| profile.env.contains(name);
+    let allowed = |name: &OpName| profile.env.contains(name) || profile.peer_env.contains(name);
     let names: BTreeSet<OpName> = match env {
         Some(names) => names.iter().filter_map(|name| OpName::parse(name).ok()).filter(allowed).collect(),
-        None => profile.env.clone(),
+        None => profile.grantable().cloned().collect(),
     };
     Reach::of(names).with_session_operations()
 }
@@ -144,8 +144,8 @@ fn wanted(profile: &Profile, env: Option<Vec<String>>) -> Reach {
 fn describe(session: &Session, scope: &CallScope) -> Output {
     let names = session.composition.reach().names();
     let found: Vec<&OperationSpec> = names
-        .filter_map(|name| scope.curated().get(name.as_str()))
-        .map(|registration| registration.spec())
+        .filter_map(|name| scope.described(name.as_str()))
+        .filter(|spec| Answers::of(spec.kind()) == Answers::Once)
         .collect();
     let env = found.iter().map(|spec| EnvEntry {
         name: spec.name().to_string(),

@@ -16,6 +16,8 @@ pub struct Profile {
     pub requires: Option<Scope>,
     /// Operations that the session's operations may call.
     pub env: BTreeSet<OpName>,
+    /// Operations of peers that they may call too. They need not be there when the host starts.
+    pub peer_env: BTreeSet<OpName>,
     /// What those calls run on. Independent of what the agent itself holds.
     pub grants: Grants,
     /// Languages the agent may write in.
@@ -43,6 +45,13 @@ pub struct SessionLimits {
     pub idle_max: Duration,
     /// Bounds on one call of an operation.
     pub call: alknet_sandbox::Limits,
+}
+
+impl Profile {
+    /// Everything that the session's operations may call, of this host and of its peers.
+    pub(super) fn grantable(&self) -> impl Iterator<Item = &OpName> {
+        self.env.union(&self.peer_env)
+    }
 }
 
 impl Default for SessionLimits {

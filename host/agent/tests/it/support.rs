@@ -70,6 +70,7 @@ pub(crate) fn host() -> Host {
         name: name_.to_owned(),
         requires: None,
         env: env.iter().map(|n| name(n)).collect(),
+        peer_env: std::collections::BTreeSet::new(),
         grants: Grants::from_scopes(scopes.iter().map(|scope| Scope::parse(scope).unwrap())),
         languages: vec![Language::TypeScript, Language::JavaScript],
         limits: limits(),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alknet_call::{
-    AuditSink as _, CallFacts, CallId, Decision, ErrorCode, LayerKind, Outcome, Provenance, Recorded,
+    Answered, AuditSink as _, CallFacts, CallId, Decision, ErrorCode, LayerKind, Outcome, Provenance,
+    Recorded,
 };
 use alknet_core::{Ed25519SecretKey, IdentityId, ManualClock};
 use serde_json::{Value, json};
@@ -133,6 +134,7 @@ impl Call {
             authority: Some(&self.authority),
             session: self.session.as_ref(),
             layer: Some(layer),
+            peer: None,
             provenance: Some(provenance),
             source_digest: self.source.as_ref(),
         }
@@ -147,6 +149,7 @@ impl Call {
     }
 
     pub(super) fn finish(&self, log: &AuditLog, result: Result<&Value, &ErrorCode>) -> Recorded {
+        let result = result.map(Answered::Value);
         log.finished(&self.facts(), &Outcome { result, duration: Duration::from_micros(26) })
     }
 

@@ -10,7 +10,8 @@ use super::parse_time;
 
 #[derive(Debug, Args)]
 pub(crate) struct CallArgs {
-    /// The operation's name, such as `fs/list`.
+    /// The operation's name, such as `fs/list`. Of a subscription, each item is printed as it comes, on a line of its
+    /// own; to a publication, standard input is fed: one JSON value on each line.
     #[arg(value_name = "OPERATION")]
     pub(crate) operation: String,
     /// The input: JSON, `@FILE` for a file with JSON, `-` for standard input; by default `{}`.
@@ -33,6 +34,9 @@ pub(crate) struct ClientArgs {
     /// Connect by iroh to this node id; `--connect` may give a direct address.
     #[arg(long, value_name = "NODE_ID", value_parser = parse_node_id)]
     pub(crate) iroh: Option<PublicKey>,
+    /// The socket of a host on this machine, `alknet.sock` in its data folder; `--token-file` says who you are.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["connect", "fingerprint", "iroh", "key"])]
+    pub(crate) socket: Option<PathBuf>,
     /// The file with the private key to show to the host.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
@@ -51,10 +55,13 @@ Examples:
   alknet-agent call fs/list '{\"path\":\".\"}'
   alknet-agent call fs/list @input.json
   echo '{\"path\":\".\"}' | alknet-agent call fs/list - | jq .
+  alknet-agent call time/ticks '{\"every_ms\":1000,\"count\":3}'
+  alknet-agent call kv/import < pairs.jsonl
+  alknet-agent call services/list --socket .alknet-agent/alknet.sock
   alknet-agent call services/list --connect 192.0.2.7:7443 --fingerprint ed25519:1c9f… --key agent.key
 
 Standard output carries the operation's output alone: on several lines at a terminal, on one when it is piped
-or with --json. An error goes to standard error, with --json as {code, message, retryable, details}.";
+or with --json; items of subscriptions are always one a line. An error goes to standard error, with --json as {code, message, retryable, details}.";
 
 /// A node id is a raw Ed25519 key in hexadecimal; its fingerprint is accepted too.
 fn parse_node_id(text: &str) -> Result<PublicKey, String> {

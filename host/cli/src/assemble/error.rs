@@ -107,6 +107,11 @@ impl From<StartError> for CommandError {
                 &error,
             ))
             .hint("is another host running? `listen` under [quic], or `bind` under [iroh], sets the address"),
+            StartError::Listen(error @ EndpointError::SocketFailed { .. }) => {
+                Self::configuration(chain(&error)).hint(
+                    "a socket's path has at most 107 bytes: move `data_dir`, or set `enabled = false` under [socket]",
+                )
+            }
             StartError::Log(_)
             | StartError::Kv(_)
             | StartError::Fs(_)

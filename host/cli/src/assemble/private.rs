@@ -10,8 +10,9 @@ use crate::config::{Config, ConfigError, Step};
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let settings = &config.settings;
     let credentials = settings.http_targets.iter().filter_map(|target| target.credential_file.as_deref());
-    let private: Vec<PathBuf> =
-        [&*settings.data_dir, &settings.kv_path].into_iter().chain(credentials).map(resolved).collect();
+    let tokens = settings.remotes.iter().filter_map(|remote| remote.token_file.as_deref());
+    let own = [&*settings.data_dir, &settings.kv_path].into_iter();
+    let private: Vec<PathBuf> = own.chain(credentials).chain(tokens).map(resolved).collect();
     let (data_dir, file) = (resolved(&settings.data_dir), resolved(config.file()));
     for (index, root) in settings.fs_roots.iter().enumerate() {
         let path = resolved(&root.path);

@@ -8,7 +8,7 @@ use alknet_agent::builtin::kv::{self, KvLimits, KvStore};
 use alknet_agent::builtin::time;
 use alknet_agent::{Sessions, SessionsConfig, SessionsError, audit_ops};
 use alknet_audit::AuditLog;
-use alknet_call::{Registration, Registry, with_discovery};
+use alknet_call::{Registration, Registry, with_discovery, with_peer_operations};
 use alknet_core::{Capabilities, Fingerprint, Secret};
 use alknet_sandbox::Sandbox;
 
@@ -53,7 +53,7 @@ impl Parts<'_> {
             log: log.clone(),
             sessions: sessions.clone(),
         };
-        let registry = with_discovery(Registry::builder())?
+        let registry = with_peer_operations(with_discovery(Registry::builder())?)?
             .register_all(builtins)?
             .register_all(sessions.registrations()?)?
             .register_all(audit_ops::registrations(log)?)?

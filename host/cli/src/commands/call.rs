@@ -1,20 +1,85 @@
-//! `call`: one operation, JSON in, JSON out.
+//! `call`: one operation, JSON in, JSON out; items of a subscription one a line, chunks of a publication likewise.
+
+use std::path::Path;
 
 use alknet_call::{CallError, ErrorCode, OpName};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
 
 use super::Context;
 use crate::args::CallArgs;
-use crate::connect::with_host;
+use crate::connect::{RemoteHost, with_host};
 use crate::failure::{CommandError, CommandResult};
-use crate::input::InputSource;
+use crate::input::{InputSource, StdinLines, parse_json};
+use crate::output::Output;
 
 pub(super) async fn run(args: &CallArgs, context: &Context) -> CommandResult {
     let name = operation_name(&args.operation)?;
-    let input = InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?;
-    let output = with_host(&args.client, context, async |host| {
-        host.call(name.as_str(), &input).await.map_err(|error| explain(error, &name))
-    });
-    context.output.value(&output.await?)
+    let source = InputSource::of(args.input.as_deref()).beside(&args.client)?;
+    let takes_stdin =
+        source == InputSource::Stdin || args.client.token_file.as_deref() == Some(Path::new("-"));
+    let input = source.read()?;
+    with_host(&args.client, context, async |host| match kind(host, &name).await {
+        Kind::Subscription => print_items(host, &name, &input, context.output).await,
+        Kind::Publication if takes_stdin => {
+            Err(CommandError::usage("standard input is taken: it feeds the publication")
+                .hint("give the input as JSON or @FILE, and the token in a file"))
+        }
+        Kind::Publication => context.output.value(&feed(host, &name, &input).await?),
+        Kind::Once => {
+            let output = host.call(name.as_str(), &input).await.map_err(|error| explain(error, &name))?;
+            context.output.value(&output)
+        }
+    })
+    .await
+}
+
+/// How an operation is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Once,
+    Subscription,
+    Publication,
+}
+
+/// Asks the host. What it does not describe is called as if it answered once: the call itself says what is wrong.
+async fn kind(host: &RemoteHost, name: &OpName) -> Kind {
+    let described = host.call("services/schema", &json!({ "name": name.as_str() })).await;
+    match described.ok().and_then(|spec| spec.get("op_type")?.as_str().map(str::to_owned)).as_deref() {
+        Some("sub" | "subscription") => Kind::Subscription,
+        Some("pub") => Kind::Publication,
+        _ => Kind::Once,
+    }
+}
+
+/// Prints each item as it comes.
+async fn print_items(host: &RemoteHost, name: &OpName, input: &Value, output: Output) -> CommandResult {
+    let begun = host.subscribe(name.as_str(), input).await;
+    let mut items = begun.map_err(|error| explain(error, name))?;
+    while let Some(item) = items.next().await {
+        output.json(&item.map_err(|error| explain(error, name))?)?;
+    }
+    Ok(())
+}
+
+/// Feeds standard input, line by line, and answers what the operation answers.
+async fn feed(host: &RemoteHost, name: &OpName, input: &Value) -> CommandResult<Value> {
+    let explained = |error| explain(error, name);
+    let mut publication = host.publish(name.as_str(), input).await.map_err(explained)?;
+    let mut lines = StdinLines::start();
+    let mut number = 0;
+    while let Some(line) = lines.next().await {
+        number += 1;
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let chunk = parse_json(&format!("line {number} of standard input"), &line)?;
+        if !publication.send(&chunk).await.map_err(explained)? {
+            break;
+        }
+    }
+    publication.finish().await.map_err(explained)
 }
 
 /// The name of an operation as typed; the leading slash of the wire is tolerated.

@@ -35,7 +35,7 @@ pub(crate) async fn run(_: &ServeArgs, context: &Context) -> CommandResult {
     let mut signals = Signals::listen()?;
     tracing::info!(data_dir = %layout.data_dir().display(), "starting");
     let host = Box::pin(Host::start(&project.config, key, Lifetime::Kept)).await?;
-    let info = runtime_info(&host, &project.config);
+    let info = runtime_info(&host, &project);
     let served = Box::pin(serve(&host, &info, &project, context.output, &mut signals)).await;
     let ended = Box::pin(end(&host, &mut signals)).await;
     if let Err(error) = layout.runtime_file().remove(info.pid) {
@@ -99,15 +99,16 @@ async fn reload_from(host: &Host, file: &Path) {
     }
 }
 
-fn runtime_info(host: &Host, config: &Config) -> RuntimeInfo {
+fn runtime_info(host: &Host, project: &Project) -> RuntimeInfo {
     let addrs = host.iroh_addrs().to_vec();
-    let iroh = config.settings.iroh.as_ref().map(|iroh| IrohNode {
+    let iroh = project.config.settings.iroh.as_ref().map(|iroh| IrohNode {
         node_id: node_id(&host.public_key()),
         addrs,
         relay: iroh.relay.clone(),
     });
     let fingerprint = Fingerprint::from(&host.public_key()).to_string();
-    RuntimeInfo { quic: host.quic_addr(), iroh, fingerprint, pid: std::process::id() }
+    let socket = project.config.settings.socket.then(|| project.layout.socket());
+    RuntimeInfo { quic: host.quic_addr(), iroh, socket, fingerprint, pid: std::process::id() }
 }
 
 fn announce(info: &RuntimeInfo, project: &Project, output: Output) -> CommandResult {
@@ -116,6 +117,7 @@ fn announce(info: &RuntimeInfo, project: &Project, output: Output) -> CommandRes
         return output.json(&json!({
             "event": "listening",
             "quic": info.quic,
+            "socket": info.socket,
             "fingerprint": info.fingerprint,
             "iroh_node_id": info.iroh.as_ref().map(|iroh| &iroh.node_id),
             "iroh_addrs": info.iroh.as_ref().map(|iroh| &iroh.addrs),
@@ -131,6 +133,9 @@ fn announce(info: &RuntimeInfo, project: &Project, output: Output) -> CommandRes
     if let Some(iroh) = &info.iroh {
         let addrs: Vec<String> = iroh.addrs.iter().map(ToString::to_string).collect();
         lines.push(format!("iroh node      {} at {}", iroh.node_id, addrs.join(", ")));
+    }
+    if let Some(socket) = &info.socket {
+        lines.push(format!("Socket         {}", socket.display()));
     }
     lines.push(format!("Fingerprint    {}", info.fingerprint));
     lines.push(format!("Configuration  {}", config.display()));

@@ -12,7 +12,7 @@ use alknet_net::NetLimits;
 
 use super::error::Problem;
 use super::raw::{self, Text};
-use super::{Access, DATA_DIR, IrohSettings, Settings, access, services, units};
+use super::{Access, DATA_DIR, IrohSettings, Settings, access, remotes, services, units};
 
 pub(super) type Checked<T> = Result<T, Problem>;
 
@@ -45,6 +45,8 @@ fn settings(file: &raw::File, base: &Path) -> Checked<Settings> {
         log: log(file.host.log.as_ref())?,
         quic,
         iroh,
+        socket: file.socket.enabled.unwrap_or(true),
+        remotes: remotes::remotes(&file.remote, base)?,
         durability: durability(file.audit.durability.as_ref())?,
         call_limits,
         net_limits,
@@ -117,6 +119,19 @@ fn limits(raw: &raw::Limits) -> Checked<(Limits, NetLimits)> {
     set_size(&mut call.streams_max, raw.streams_max);
     set_count(&mut net.streams_per_connection_max, raw.streams_max);
     set_size(&mut call.in_flight_max, raw.in_flight_max);
+    set_bytes(&mut call.in_flight_bytes_max, raw.in_flight_bytes_max.as_ref())?;
+    set_size(&mut call.pending_max, raw.pending_max);
+    set_duration(&mut call.frame_read_timeout, raw.frame_read_timeout.as_ref())?;
+    set_duration(&mut call.write_timeout, raw.write_timeout.as_ref())?;
+    set_size(&mut call.write_queue_max, raw.write_queue_max);
+    set_size(&mut call.subscription_queue_max, raw.subscription_queue_max);
+    set_size(&mut call.feed_queue_max, raw.feed_queue_max);
+    set_bytes(&mut call.feed_bytes_max, raw.feed_bytes_max.as_ref())?;
+    set_duration(&mut call.feed_timeout, raw.feed_timeout.as_ref())?;
+    set_count(&mut call.duplicate_ids_max, raw.duplicate_ids_max);
+    set_size(&mut call.detached_calls_max, raw.detached_calls_max);
+    set_size(&mut call.peer_operations_max, raw.peer_operations_max);
+    set_bytes(&mut call.peer_spec_bytes_max, raw.peer_spec_max.as_ref())?;
     set_count(&mut call.auth_attempts_max, raw.auth_attempts_max);
     set_duration(&mut net.idle_timeout, raw.idle_timeout.as_ref())?;
     set_duration(&mut net.handshake_timeout, raw.handshake_timeout.as_ref())?;

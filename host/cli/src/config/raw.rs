@@ -16,10 +16,12 @@ pub(super) struct File {
     pub(super) host: Host,
     pub(super) quic: Quic,
     pub(super) iroh: Iroh,
+    pub(super) socket: Socket,
     pub(super) audit: Audit,
     pub(super) limits: Limits,
     pub(super) peer: Vec<Peer>,
     pub(super) api_key: Vec<ApiKey>,
+    pub(super) remote: Vec<Remote>,
     pub(super) fs: Fs,
     pub(super) http: Http,
     pub(super) kv: Kv,
@@ -52,6 +54,29 @@ pub(super) struct Iroh {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct Socket {
+    pub(super) enabled: Option<bool>,
+}
+
+/// Another host whose operations this one uses.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remote {
+    pub(super) id: Text,
+    pub(super) fingerprint: Text,
+    pub(super) address: Option<Text>,
+    #[serde(default)]
+    pub(super) iroh: bool,
+    pub(super) relay: Option<Text>,
+    pub(super) prefix: Option<Text>,
+    pub(super) operations: Option<Vec<Text>>,
+    pub(super) token_file: Option<Text>,
+    #[serde(default)]
+    pub(super) hide_callers: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Audit {
     pub(super) durability: Option<Text>,
 }
@@ -66,6 +91,19 @@ pub(super) struct Limits {
     pub(super) frame_anonymous_max: Option<Text>,
     pub(super) streams_max: Option<NonZeroU32>,
     pub(super) in_flight_max: Option<NonZeroU32>,
+    pub(super) in_flight_bytes_max: Option<Text>,
+    pub(super) pending_max: Option<NonZeroU32>,
+    pub(super) frame_read_timeout: Option<Text>,
+    pub(super) write_timeout: Option<Text>,
+    pub(super) write_queue_max: Option<NonZeroU32>,
+    pub(super) subscription_queue_max: Option<NonZeroU32>,
+    pub(super) feed_queue_max: Option<NonZeroU32>,
+    pub(super) feed_bytes_max: Option<Text>,
+    pub(super) feed_timeout: Option<Text>,
+    pub(super) duplicate_ids_max: Option<NonZeroU32>,
+    pub(super) detached_calls_max: Option<NonZeroU32>,
+    pub(super) peer_operations_max: Option<NonZeroU32>,
+    pub(super) peer_spec_max: Option<Text>,
     pub(super) sessions_max: Option<NonZeroU32>,
     pub(super) sessions_per_identity_max: Option<NonZeroU32>,
     pub(super) idle_timeout: Option<Text>,
@@ -158,6 +196,8 @@ pub(super) struct Profile {
     pub(super) name: Text,
     pub(super) requires: Option<Text>,
     pub(super) env: Vec<Text>,
+    #[serde(default)]
+    pub(super) peer_env: Vec<Text>,
     #[serde(default)]
     pub(super) scopes: Vec<Text>,
     #[serde(default)]

@@ -73,6 +73,7 @@ fn checked_profile(raw: &raw::Profile, names: &mut BTreeSet<String>) -> Checked<
         name: unique(names, &raw.name)?,
         requires: raw.requires.as_ref().map(parse).transpose()?,
         env: raw.env.iter().map(parse).collect::<Checked<_>>()?,
+        peer_env: raw.peer_env.iter().map(parse).collect::<Checked<_>>()?,
         grants: grants(&raw.scopes, &raw.resources)?,
         languages,
         limits: session_limits(&raw.limits)?,
@@ -114,7 +115,7 @@ fn session_limits(raw: &raw::ProfileLimits) -> Checked<SessionLimits> {
 }
 
 /// A name that was not given before, by the rules of identity ids.
-fn unique(names: &mut BTreeSet<String>, text: &Text) -> Checked<String> {
+pub(super) fn unique(names: &mut BTreeSet<String>, text: &Text) -> Checked<String> {
     let name: IdentityId = parse(text)
         .map_err(|_| problem(text, "expected 1 to 128 printable ASCII characters without spaces"))?;
     if !names.insert(name.to_string()) {

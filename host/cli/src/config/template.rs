@@ -34,14 +34,15 @@ pub(crate) struct PeerLine<'a> {
 }
 
 /// Every scope the host's own operations ask for, with what it opens.
-pub(crate) const SCOPES: [(&str, &str); 8] = [
+pub(crate) const SCOPES: [(&str, &str); 9] = [
     ("session", "open sessions, write and run tools"),
     ("fs:read", "fs/read, fs/list, fs/stat, fs/search"),
     ("fs:write", "fs/write, where the root is writable"),
     ("kv:read", "kv/get, kv/list"),
-    ("kv:write", "kv/put, kv/delete"),
+    ("kv:write", "kv/put, kv/delete, kv/import"),
     ("http:fetch", "http/fetch"),
     ("audit:read", "audit/*"),
+    ("op:register", "op/register: serve operations to this host"),
     ("admin", "host/status"),
 ];
 

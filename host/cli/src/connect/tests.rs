@@ -4,7 +4,13 @@ const PIN: [u8; 32] = [7; 32];
 
 fn running(quic: Option<&str>) -> RuntimeInfo {
     let fingerprint = Fingerprint::Ed25519(PIN).to_string();
-    RuntimeInfo { quic: quic.map(|addr| addr.parse().unwrap()), iroh: None, fingerprint, pid: 1 }
+    RuntimeInfo {
+        quic: quic.map(|addr| addr.parse().unwrap()),
+        iroh: None,
+        socket: None,
+        fingerprint,
+        pid: 1,
+    }
 }
 
 fn here(running: Option<RuntimeInfo>) -> Here {
@@ -61,9 +67,9 @@ async fn the_operators_key_is_shown_to_its_own_host_only() {
     crate::project::create_private_file(&layout.operator_key(), text.as_bytes()).unwrap();
     let here = Here { layout, relay: None, running: Some(running(None)) };
     let args = ClientArgs::default();
-    let own = key(&args, Some(&here), &Fingerprint::Ed25519(PIN)).unwrap();
+    let own = key(&args, Some(&here), Some(&Fingerprint::Ed25519(PIN))).unwrap();
     assert_eq!(own.map(|key| key.public()), Some(secret.public()));
-    assert!(key(&args, Some(&here), &Fingerprint::Ed25519([8; 32])).unwrap().is_none());
+    assert!(key(&args, Some(&here), Some(&Fingerprint::Ed25519([8; 32]))).unwrap().is_none());
     let missing = ClientArgs { key: Some(dir.path().join("none")), ..ClientArgs::default() };
-    assert_eq!(key(&missing, None, &Fingerprint::Ed25519(PIN)).unwrap_err().kind().code(), 3);
+    assert_eq!(key(&missing, None, Some(&Fingerprint::Ed25519(PIN))).unwrap_err().kind().code(), 3);
 }

@@ -21,6 +21,9 @@ pub(crate) struct RuntimeInfo {
     pub(crate) quic: Option<SocketAddr>,
     /// iroh, when it is enabled.
     pub(crate) iroh: Option<IrohNode>,
+    /// The socket for programs on this machine.
+    #[serde(default)]
+    pub(crate) socket: Option<PathBuf>,
     /// The fingerprint of the host's key.
     pub(crate) fingerprint: String,
     /// The process. It may be gone: a killed host leaves the file.

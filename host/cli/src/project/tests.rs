@@ -83,7 +83,8 @@ fn a_running_host_is_found_until_it_ends() {
     let file = Layout::new(dir.path().to_owned()).runtime_file();
     assert_eq!(file.read(), None);
     let fingerprint = format!("ed25519:{}", "ab".repeat(32));
-    let mut info = RuntimeInfo { quic: "127.0.0.1:7443".parse().ok(), iroh: None, fingerprint, pid: 7 };
+    let quic = "127.0.0.1:7443".parse().ok();
+    let mut info = RuntimeInfo { quic, iroh: None, socket: None, fingerprint, pid: 7 };
     file.write(&info).unwrap();
     assert_eq!(file.read().as_ref(), Some(&info));
     info.pid = 8;

@@ -10,5 +10,7 @@ mod limits;
 mod serving;
 mod streams;
 mod support;
+#[cfg(unix)]
+mod unix;
 #[cfg(feature = "iroh")]
 mod with_iroh;

@@ -143,6 +143,27 @@ impl ProtocolHandler for Commands {
     }
 }
 
+/// Serves one command on the first stream: for transports that have no other.
+pub(crate) struct OneCommand;
+
+pub(crate) const ONE_COMMAND: &[u8] = b"test/one-command";
+
+#[async_trait]
+impl ProtocolHandler for OneCommand {
+    fn alpn(&self) -> &'static [u8] {
+        ONE_COMMAND
+    }
+
+    async fn handle(
+        &self,
+        connection: Connection,
+        auth: &AuthContext,
+        drain: DrainSignal,
+    ) -> Result<(), HandlerError> {
+        command(connection.accept_bi().await?, auth, &drain).await
+    }
+}
+
 async fn command(
     (mut send, mut recv): (SendStream, RecvStream),
     auth: &AuthContext,

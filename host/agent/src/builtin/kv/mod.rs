@@ -1,4 +1,4 @@
-//! `kv/get`, `kv/put`, `kv/delete` and `kv/list`: a durable key-value store with a namespace per identity.
+//! `kv/get`, `kv/put`, `kv/delete`, `kv/list` and `kv/import`: a durable key-value store with a namespace per identity.
 //!
 //! The namespace is the identity behind the root call: an operation that composes `kv/put` writes to its user's
 //! namespace, and nothing an input says leads into another. Calls without an identity are refused.
@@ -8,6 +8,7 @@
 mod database;
 mod delete;
 mod get;
+mod import;
 mod limits;
 mod list;
 mod put;
@@ -35,6 +36,7 @@ pub fn registrations(store: KvStore) -> Result<Vec<Registration>, SpecError> {
         put::registration(&store)?,
         delete::registration(&store)?,
         list::registration(&store)?,
+        import::registration(&store)?,
     ])
 }
 

@@ -41,14 +41,22 @@ pub(crate) fn registration(store: &KvStore) -> Result<Registration, SpecError> {
 }
 
 async fn put(store: &KvStore, input: Input, scope: &CallScope) -> Result<Output, CallError> {
-    let (namespace, key) = (super::namespace(scope)?, super::key(input.key, store.limits())?);
-    let value = input.value.to_string();
+    let version = store_value(store, scope, (input.key, input.value), input.if_version).await?;
+    Ok(Output { version })
+}
+
+/// Stores one value in the caller's namespace; answers the key's new version.
+pub(super) async fn store_value(
+    store: &KvStore,
+    scope: &CallScope,
+    (key, value): (String, Value),
+    if_version: Option<u64>,
+) -> Result<u64, CallError> {
+    let (namespace, key) = (super::namespace(scope)?, super::key(key, store.limits())?);
+    let value = value.to_string();
     let max = store.limits().value_bytes_max;
     if value.len() > max {
         return Err(KvError::Limit("value_bytes", u64::try_from(max).unwrap_or(u64::MAX)).into());
     }
-    let if_version = input.if_version;
-    let version =
-        store.run(move |database| database.put(namespace.as_str(), &key, &value, if_version)).await?;
-    Ok(Output { version })
+    Ok(store.run(move |database| database.put(namespace.as_str(), &key, &value, if_version)).await?)
 }

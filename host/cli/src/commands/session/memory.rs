@@ -21,13 +21,13 @@ const FILE_NAME: &str = "cli-session";
 /// The session opened last on this host.
 pub(in crate::commands) fn remembered(host: &RemoteHost) -> Option<String> {
     let kept = read(&file(host)?)?;
-    (kept.host == host.fingerprint().to_string()).then_some(kept.session)
+    (kept.host == host.name()).then_some(kept.session)
 }
 
 /// Keeps a session; whether there was a place to keep it.
 pub(super) fn remember(host: &RemoteHost, session: &str) -> CommandResult<bool> {
     let Some(file) = file(host) else { return Ok(false) };
-    let kept = Kept { host: host.fingerprint().to_string(), session: session.to_owned() };
+    let kept = Kept { host: host.name().to_owned(), session: session.to_owned() };
     let text = serde_json::to_string(&kept).unwrap_or_default();
     write_private(&file, &text)
         .map_err(|error| CommandError::configuration(format!("cannot write {}: {error}", file.display())))?;
