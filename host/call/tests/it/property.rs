@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use build::{Forms, Host};
-use dice::Dice;
+pub(crate) use dice::Dice;
 use generate::PEERS;
 use oracle::{Root, Step, World};
 
