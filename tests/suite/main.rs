@@ -18,6 +18,7 @@ mod demo;
 mod faults;
 mod fuzz;
 mod identities;
+mod python;
 mod secrets;
 mod serve;
 mod signals;

@@ -332,6 +332,34 @@ async fn the_bytes_of_requests_in_flight_are_bounded() {
 }
 
 #[tokio::test]
+async fn an_answer_may_come_on_any_stream() {
+    let (a, b) = pipe();
+    let client = Client::new(b, Limits::default());
+    let peer = async {
+        let mut asked = Wire::new(a.accept_bi().await.unwrap());
+        let mut other = Wire::new(a.open_bi().await.unwrap());
+        for id in ["c1", "c2"] {
+            assert_eq!(asked.read().await["id"], id, "the side that dialed counts with this letter");
+            // What nobody asked for, or the other side did, is ignored on every stream.
+            for stray in ["c9", "s1", "1", ""] {
+                let answer =
+                    json!({ "type": "call.responded", "id": stray, "payload": { "output": "stray" } });
+                other.write(&answer).await;
+            }
+            let answer = json!({ "type": "call.responded", "id": id, "payload": { "output": id } });
+            other.write(&answer).await;
+        }
+        (asked, other)
+    };
+    let calls = async {
+        for id in ["c1", "c2"] {
+            assert_eq!(client.call("t/echo", &json!({})).await.unwrap(), json!(id));
+        }
+    };
+    let (_streams, ()) = tokio::join!(peer, calls);
+}
+
+#[tokio::test]
 async fn a_stream_for_each_call_that_nobody_ends_is_reclaimed() {
     let (a, b) = pipe();
     let all = vec![Registration::local(spec("t/echo"), echo())];

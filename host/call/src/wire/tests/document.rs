@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::wire::{Encoder, Event, Outbound, spec_from_json, spec_to_json};
 use crate::Limits;
+use crate::wire::{Encoder, Event, Outbound, spec_from_json, spec_to_json};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/protocol.md");
 
