@@ -10,7 +10,9 @@ use alkcall::protocol::dispatch::Dispatcher;
 use alkcall::protocol::wire::ResponseEnvelope;
 use alkcall::registry::registration::{OperationRegistry, OperationRegistryBuilder, make_handler};
 use alkcall::registry::spec::{AccessControl, OperationSpec, OperationType, Visibility};
-use alknet_core::{AuthContext, Connection, DrainSignal, HandlerError, ProtocolHandler, RecvStream, SendStream};
+use alknet_core::{
+    AuthContext, Connection, DrainSignal, HandlerError, ProtocolHandler, RecvStream, SendStream,
+};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -36,7 +38,8 @@ impl AlkServer {
             AccessControl::default(),
             None,
         );
-        let echo = make_handler(|input, context| async move { ResponseEnvelope::ok(context.request_id, input) });
+        let echo =
+            make_handler(|input, context| async move { ResponseEnvelope::ok(context.request_id, input) });
         let builder = OperationRegistryBuilder::new();
         let registry = builder.with_local(spec, echo, None, None, Capabilities::new())?.build();
         Ok(Self(Arc::new(registry)))

@@ -50,13 +50,8 @@ async fn run(hosts: Hosts) -> Outcome<Report> {
         concurrent: 40_000,
         rounds: 5,
     };
-    let large = Size {
-        name: "64 KiB",
-        input: hosts::large_payload(),
-        sequential: 300,
-        concurrent: 2000,
-        rounds: 3,
-    };
+    let large =
+        Size { name: "64 KiB", input: hosts::large_payload(), sequential: 300, concurrent: 2000, rounds: 3 };
     for size in [small, large] {
         compare(&hosts, &size, &mut report).await?;
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alknet_call::OperationSpec;
+use alknet_call::{OperationKind, OperationSpec};
 use alknet_core::Ed25519SecretKey;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub(super) async fn markdown() -> CommandResult<String> {
     for spec in &specs {
         let anchor = spec.name().as_str().replace('/', "");
         let scope = demands(spec).unwrap_or_else(|| "-".to_owned());
-        put(&mut page, &format!("| [`{}`](#{anchor}) | {} | {scope} |\n", spec.name(), spec.kind().as_str()));
+        put(&mut page, &format!("| [`{}`](#{anchor}) | {} | {scope} |\n", spec.name(), kind(spec.kind())));
     }
     for spec in &specs {
         section(spec, &mut page);
@@ -50,15 +50,28 @@ fn section(spec: &OperationSpec, page: &mut String) {
     put(page, &format!("\n## {}\n\n{description}\n", spec.name()));
     let open = || "Open to everybody, also without an identity.".to_owned();
     let takes = demands(spec).map_or_else(open, |demands| format!("Takes {demands}."));
-    put(page, &format!("\nA {}. {takes}\n", spec.kind().as_str()));
+    put(page, &format!("\nA {}. {takes}\n", kind(spec.kind())));
     schema("Input", spec.input_schema().source(), page);
-    schema("Output", spec.output_schema().source(), page);
+    if let Some(chunk) = spec.publish_schema() {
+        schema("Each chunk", chunk.source(), page);
+    }
+    let output = if spec.kind() == OperationKind::Subscription { "Each item" } else { "Output" };
+    schema(output, spec.output_schema().source(), page);
     if spec.errors().is_empty() {
         return;
     }
     put(page, "\nErrors:\n\n| code | when |\n|---|---|\n");
     for error in spec.errors() {
         put(page, &format!("| `{}` | {} |\n", error.code, cell(&error.description)));
+    }
+}
+
+fn kind(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Query => "query",
+        OperationKind::Mutation => "mutation",
+        OperationKind::Subscription => "subscription",
+        OperationKind::Publication => "publication",
     }
 }
 
