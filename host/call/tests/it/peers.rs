@@ -1,6 +1,7 @@
 //! Operations of peers: announced, imported, replaced and gone; and what no peer may do.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use alknet_call::{
     AdapterError, CallOptions, Client, Dispatcher, FromCall, ImportOptions, ImportedFrom, Limits, Link,
@@ -12,7 +13,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::link::{Served, serve};
+use crate::link::{DropFlag, Served, serve};
 use crate::support::*;
 
 fn id(text: &str) -> IdentityId {
@@ -290,6 +291,59 @@ async fn a_worker_learns_the_identity_at_the_root_or_nothing() {
     let hiding = ImportOptions { hides_callers: true, ..only(&["w/who"]) };
     client.link().import(&id("w1"), &hiding).await.unwrap();
     assert_eq!(ask().await, json!({ "behalf": null, "identity": null }));
+}
+
+/// A connection that the hub dialed to a worker whose `w/echo` never answers, with its guard.
+async fn stuck(hub: &Dispatcher) -> (Served, Client, Arc<AtomicBool>, Arc<Notify>) {
+    let (dropped, changed) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let (flag, tell) = (Arc::clone(&dropped), Arc::clone(&changed));
+    let forever = handler_fn(move |_, _| {
+        let guard = DropFlag(Arc::clone(&flag), Arc::clone(&tell));
+        tell.notify_one();
+        async move {
+            let _guard = guard;
+            std::future::pending().await
+        }
+    });
+    let (a, b) = pipe();
+    let worker = serve(a, dispatcher(vec![Registration::local(spec("w/echo"), forever)]));
+    let client = Client::serving(b, AuthContext::default(), hub.clone(), Arc::new(Tokens));
+    client.link().import(&id("w1"), &ImportOptions::default()).await.unwrap();
+    (worker, client, dropped, changed)
+}
+
+#[tokio::test]
+async fn an_abort_reaches_the_part_of_a_tree_that_runs_on_a_peer() {
+    let hub = hub(Limits::default());
+    let (_worker, _link, dropped, changed) = stuck(&hub).await;
+    let (a, b) = pipe();
+    let _server = serve(a, hub);
+    let agent = Client::new(b, Limits::default());
+    let input = json!({ "op": "w/echo" });
+    tokio::select! {
+        answer = agent.call("p/any", &input) => panic!("{answer:?}"),
+        () = changed.notified() => {}
+    }
+    changed.notified().await;
+    assert!(dropped.load(Ordering::SeqCst), "dropping the agent's call stopped the worker's");
+    assert_eq!(agent.call("t/echo", &json!(1)).await.unwrap(), json!(1));
+}
+
+#[tokio::test]
+async fn a_call_to_a_peer_that_is_lost_fails_at_once() {
+    let hub = hub(Limits::default());
+    let (mut worker, _link, _dropped, changed) = stuck(&hub).await;
+    let call = hub.call(None, "p/any", json!({ "op": "w/echo" }));
+    let loss = async {
+        changed.notified().await;
+        worker.tasks.shutdown().await;
+        worker.link.connection().close(0, "gone");
+    };
+    let (answer, ()) = tokio::join!(call, loss);
+    let error = answer.unwrap_err();
+    assert_eq!(error.code().as_str(), "INTERNAL", "{error}");
+    until(|| hub.peers().ids().is_empty()).await;
+    assert_eq!(code(&hub, "w/echo", None).await, "NOT_FOUND");
 }
 
 #[tokio::test]
