@@ -24,7 +24,7 @@ pub(crate) fn registrations() -> Result<Vec<Registration>, FixtureError> {
         Registration::composing(query("p/dyn")?.forwards_errors(), handler_fn(composes_with), dynamic),
         Registration::local(query("p/none")?, composes("t/echo")),
         Registration::composing(query("p/peer")?.forwards_errors(), handler_fn(composes_on), peers),
-        Registration::local(query("t/ctx")?, handler_fn(context)),
+        Registration::local(query("t/ctx")?, handler_fn(|_, scope| std::future::ready(Ok(context(&scope))))),
         Registration::composing(query("p/ctx")?, handler_fn(notes_and_composes), notes),
     ])
 }
@@ -56,16 +56,15 @@ async fn notes_and_composes(_: Value, scope: CallScope) -> Result<Value, CallErr
 }
 
 /// What a call knows of itself. `identity` is the one that it was checked on: a peer's, or a composer's authority.
-async fn context(_: Value, scope: CallScope) -> Result<Value, CallError> {
+fn context(scope: &CallScope) -> Value {
     let left = scope.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
     let metadata: serde_json::Map<String, Value> = scope.metadata().into_iter().collect();
-    let known = json!({
+    json!({
         "internal": scope.is_internal(),
         "parent": scope.parent().map(|parent| parent.to_string()),
         "metadata": metadata,
         "identity": scope.caller().label().map(IdentityId::as_str),
         "forwarded": scope.on_behalf_of().map(|claim| claim.id.as_str()),
         "deadline_ms": left.and_then(|left| u64::try_from(left.as_millis()).ok()),
-    });
-    Ok(std::future::ready(known).await)
+    })
 }

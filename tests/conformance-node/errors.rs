@@ -29,15 +29,17 @@ pub(crate) fn registrations() -> Result<Vec<Registration>, FixtureError> {
     };
     let subscription = of_kind("t/suberr", OperationKind::Subscription)?;
     Ok(vec![
-        Registration::local(query("t/panic")?, handler_fn(panics)),
-        Registration::local(raises(query("t/err")?)?, typed_handler(fails)),
+        Registration::local(query("t/panic")?, handler_fn(|_, _| async { panics() })),
+        Registration::local(
+            raises(query("t/err")?)?,
+            typed_handler(|input: Failure, _| std::future::ready(Err::<Value, _>(fails(input)))),
+        ),
         Registration::local(raises(subscription)?, stream_handler(fails_between)),
     ])
 }
 
 #[expect(clippy::panic, reason = "what a panic looks like from outside is what this operation shows")]
-async fn panics(_: Value, _: CallScope) -> Result<Value, CallError> {
-    std::future::ready(()).await;
+fn panics() -> Result<Value, CallError> {
     panic!("CANARY-PANIC")
 }
 
@@ -48,13 +50,12 @@ struct Failure {
     details: Option<Value>,
 }
 
-async fn fails(input: Failure, _: CallScope) -> Result<Value, CallError> {
+fn fails(input: Failure) -> CallError {
     let error = CallError::new(ErrorCode::new(input.code), "as it was asked for");
-    std::future::ready(Err(match input.details {
+    match input.details {
         Some(details) => error.with_details(details),
         None => error,
-    }))
-    .await
+    }
 }
 
 /// An item, an error, and an item that nobody must see.

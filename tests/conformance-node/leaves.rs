@@ -30,10 +30,11 @@ pub(crate) fn registrations() -> Result<Vec<Registration>, FixtureError> {
         Registration::composing(admin, constant("selfadmin"), composition("t/selfadmin", &["admin"], &[])?),
         Registration::local(of_kind("t/sub", OperationKind::Subscription)?, stream_handler(items)),
         publication()?,
-        Registration::local(query("t/cap")?, handler_fn(holds)).with_capabilities(credential),
+        Registration::local(query("t/cap")?, handler_fn(|_, scope| std::future::ready(Ok(holds(&scope)))))
+            .with_capabilities(credential),
         Registration::imported(ImportedFrom::OpenApi, query("t/leafcomp")?, handler_fn(composes_anyway))
             .exposed(),
-        Registration::local(query("t/big")?, typed_handler(big)),
+        Registration::local(query("t/big")?, typed_handler(|input: Big, _| std::future::ready(big(&input)))),
     ];
     all.extend(restricted()?);
     Ok(all)
@@ -90,9 +91,9 @@ fn publication() -> Result<Registration, FixtureError> {
     Ok(Registration::local(spec, handler))
 }
 
-async fn holds(_: Value, scope: CallScope) -> Result<Value, CallError> {
+fn holds(scope: &CallScope) -> Value {
     let held = scope.capabilities().get("svc").is_some_and(|secret| secret.expose_secret() == CREDENTIAL);
-    Ok(json!({ "has": held }))
+    json!({ "has": held })
 }
 
 /// An import composes nothing, whatever its code tries.
@@ -108,9 +109,9 @@ struct Big {
     bytes: usize,
 }
 
-async fn big(input: Big, _: CallScope) -> Result<String, CallError> {
+fn big(input: &Big) -> Result<String, CallError> {
     if input.bytes > TEXT_BYTES_MAX {
         return Err(CallError::invalid_input(format!("`bytes` is at most {TEXT_BYTES_MAX}")));
     }
-    Ok(std::future::ready("x".repeat(input.bytes)).await)
+    Ok("x".repeat(input.bytes))
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use alknet_call::{CallAdapter, Dispatcher, Limits};
 use alknet_core::{
-    Ed25519SecretKey, Fingerprint, HandlerRegistry, IdentityProvider, PublicKey, RegistryError,
+    Ed25519SecretKey, Fingerprint, HandlerRegistry, IdentityProvider, PublicKey, RateLimits, RegistryError,
 };
-use alknet_net::{Endpoint, EndpointConfig, EndpointError, IrohConfig, QuicConfig};
+use alknet_net::{Endpoint, EndpointConfig, EndpointError, IrohConfig, QuicConfig, SharedRates};
 use serde_json::{Value, json};
 
 use crate::{FixtureError, Identities, IdentitiesError, PeerOption, dispatcher};
@@ -81,6 +81,8 @@ impl Node {
         let key = secret.public();
         let mut config = EndpointConfig::new(secret, handlers, identities);
         config.quic = Some(QuicConfig { listen: options.listen });
+        // All its peers are on one machine.
+        config.rates = SharedRates::new(RateLimits { connections_per_ip_max: u32::MAX });
         if options.iroh {
             let bind = SocketAddr::new(options.listen.ip(), 0);
             config.iroh = Some(IrohConfig { bind, relay: None });

@@ -41,8 +41,12 @@ async fn callers_see_what_they_may_call() {
             let operations = listed["operations"].as_array().unwrap();
             operations.iter().map(|operation| operation["name"].as_str().unwrap().to_owned()).collect()
         };
+        for input in [json!({}), Value::Null, json!({ "unknown": 1 })] {
+            let listed = soon("a list", client.call("services/list", &input)).await.unwrap();
+            assert_eq!(names(&listed), OPEN, "{way:?} {input}");
+        }
+        assert_eq!(call(&client, "services/list", &json!([])).await, "INVALID_INPUT");
         let listed = soon("a list", client.call("services/list", &json!({}))).await.unwrap();
-        assert_eq!(names(&listed), OPEN, "{way:?}");
         let kinds: Vec<_> =
             listed["operations"].as_array().unwrap().iter().map(|row| &row["op_type"]).collect();
         for (name, kind) in [("t/echo", "query"), ("t/sub", "sub"), ("t/suberr", "sub"), ("t/pub", "pub")] {

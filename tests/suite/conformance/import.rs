@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use alknet_call::{
-    AdapterError, Authority, CallScope, Composition, Dispatcher, FromCall, ImportOptions, Limits, NoAudit,
-    OpName, OperationAdapter as _, OperationKind, OperationSpec, Reach, Registration, Registry, handler_fn,
+    AdapterError, Authority, CallOptions, CallScope, Composition, Dispatcher, FromCall, ImportOptions,
+    Limits, NoAudit, OpName, OperationAdapter as _, OperationKind, OperationSpec, Reach, Registration,
+    Registry, handler_fn,
 };
 use alknet_conformance::Identities;
 use alknet_core::{AuthContext, IdentityId, SystemClock};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::ways::{Host, WAYS, Way, call, came_to, key_of};
-use crate::support::soon;
+use crate::support::{soon, until};
 
 fn name(text: &str) -> OpName {
     OpName::parse(text).unwrap()
@@ -118,5 +120,44 @@ async fn the_host_composes_what_a_client_offers() {
         worker.close().await;
         let gone = soon("an import", link.import(&peer("W1"), &all)).await.unwrap_err();
         assert!(matches!(gone, AdapterError::Transport(_) | AdapterError::DiscoveryFailed(_)), "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn the_host_calls_its_clients() {
+    for way in [Way::Pipe, Way::Unix] {
+        let host = Host::new(way).await;
+        let (connection, link) = host.link(None);
+        let counters = Arc::default();
+        let client = super::ways::worker(connection, alknet_conformance::registrations(&counters).unwrap());
+        let options = CallOptions::default();
+        for (operation, input, expected) in [
+            ("t/echo", json!(1), "OK 1"),
+            ("t/typed", json!(1), "INVALID_INPUT"),
+            ("t/hidden", json!(1), "NOT_FOUND"),
+            ("t/panic", json!(1), "INTERNAL"),
+            ("p/strong", json!({}), r#"OK "leaf""#),
+        ] {
+            let (there, back) = soon(operation, async {
+                tokio::join!(link.call(operation, &input, &options), call(&client, operation, &input))
+            })
+            .await;
+            assert_eq!(came_to(there), expected, "{way:?} {operation}");
+            assert_eq!(back, expected, "{way:?} {operation}, the other way at the same time");
+        }
+        let items = link.subscribe("t/sub", &json!({ "n": 3 }), &options).await.unwrap();
+        let items: Vec<String> = soon("its items", items.map(came_to).collect()).await;
+        assert_eq!(items, [r#"OK {"i":0}"#, r#"OK {"i":1}"#, r#"OK {"i":2}"#]);
+        let mut publication = link.publish("t/pub", &json!({}), &options).await.unwrap();
+        assert!(soon("a place", publication.send(&json!(7))).await.unwrap());
+        assert_eq!(soon("the answer", publication.finish()).await.unwrap(), json!([7]));
+        let long = json!({ "ms": 600_000 });
+        tokio::select! {
+            biased;
+            _ = link.call("t/sleep", &long, &options) => panic!("it sleeps"),
+            // Asked for behind it, and answered.
+            echoed = link.call("t/echo", &long, &options) => assert_eq!(echoed.unwrap(), long),
+        }
+        until("the client has stopped it", async || counters.to_json()["sleep_cancelled"] == 1).await;
     }
 }
