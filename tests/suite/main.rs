@@ -13,6 +13,7 @@
 
 mod cli;
 mod config;
+mod conformance;
 mod crash;
 mod demo;
 mod faults;

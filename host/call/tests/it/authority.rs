@@ -43,6 +43,8 @@ fn fixture() -> Vec<Registration> {
         Registration::composing(spec("p/dyn"), compose_named(), composition(&["dyn"], &["t/echo"])),
         Registration::local(spec("p/none"), compose_named()),
         Registration::imported(ImportedFrom::OpenApi, spec("t/import"), echo()),
+        Registration::imported(ImportedFrom::OpenApi, spec("t/exposed"), echo()).exposed(),
+        Registration::imported(ImportedFrom::Call, spec("t/of-a-peer"), echo()).exposed(),
         Registration::composing(spec("p/loop"), compose_named(), composition(&[], &["p/loop"])),
     ]
 }
@@ -60,6 +62,8 @@ async fn decisions() {
         ("no name", admin(), "/t/echo", json!(1), "NOT_FOUND"),
         ("Internal from the wire", admin(), "t/hidden", json!(1), "NOT_FOUND"),
         ("an import is Internal", admin(), "t/import", json!(1), "NOT_FOUND"),
+        ("an import that the assembly exposes", None, "t/exposed", json!(1), "OK 1"),
+        ("a peer's operation is Internal, exposed or not", admin(), "t/of-a-peer", json!(1), "NOT_FOUND"),
         ("restricted, anonymous", None, "t/admin", json!(1), "FORBIDDEN"),
         ("restricted, without scope", user(), "t/admin", json!(1), "FORBIDDEN"),
         ("restricted, with scope", admin(), "t/admin", json!(1), "OK 1"),
