@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use alknet_call::{
     CallError, CallOptions, Client, Composition, Dispatcher, ErrorCode, Handler, Limits, OperationKind,
-    OperationSpec, Reach, Registration, Schema, SessionContext, SessionLayer, handler_fn, sink_handler,
-    stream_handler,
+    OperationSpec, PeerRef, Reach, Registration, Schema, SessionContext, SessionLayer, handler_fn,
+    sink_handler, stream_handler,
 };
 use alknet_core::{BidiSource, Connection, RecvStream, SendStream, StreamError, WatchedWrite};
 use async_trait::async_trait;
@@ -421,6 +421,63 @@ async fn items_of_a_session_are_held_to_their_schema() {
     assert_eq!(error.message(), "output failed output_schema validation");
     assert_eq!(source.made(), 2, "nothing is made after the first that does not fit");
     assert!(audit.lines().contains(&"session/items finished INTERNAL".to_owned()), "{:?}", audit.lines());
+}
+
+/// Tells what came of composing a subscription, or a publication, that its input names.
+fn composers() -> [Registration; 2] {
+    let shown = |item: Result<Value, CallError>| match item {
+        Ok(item) => item["n"].clone(),
+        Err(error) => json!(error.code().as_str()),
+    };
+    let takes = handler_fn(move |input: Value, scope| async move {
+        let op = input["op"].as_str().unwrap_or_default().to_owned();
+        let items: Vec<_> = scope.subscribe(PeerRef::Any, &op, json!({})).map(shown).collect().await;
+        Ok(json!(items))
+    });
+    let feeds = handler_fn(|input: Value, scope| async move {
+        let op = input["op"].as_str().unwrap_or_default().to_owned();
+        let breaks = input["breaks"].as_u64().unwrap_or(u64::MAX);
+        let chunks = stream::iter((0..200).map(move |n| match n {
+            n if n == breaks => Err(CallError::internal("it broke")),
+            _ => Ok(json!("chunk")),
+        }));
+        scope.publish(PeerRef::Any, &op, json!({}), chunks).await
+    });
+    let reach = ["t/items", "t/count", "t/closed", "t/echo"];
+    [
+        Registration::composing(spec("p/takes"), takes, composition(&[], &reach)),
+        Registration::composing(spec("p/feeds"), feeds, composition(&[], &reach)),
+    ]
+}
+
+#[tokio::test]
+async fn composed_subscriptions_and_publications_pass_the_same_gate() {
+    let source = Source::default();
+    let mut all = source_and_echo(&source, 3, 1);
+    let closed = requiring("t/closed", "admin");
+    let closed = of_kind("t/closed", OperationKind::Subscription).access(closed.access_control().clone());
+    all.push(Registration::local(closed, source.handler(3, 1)));
+    all.push(counting(None));
+    all.extend(composers());
+    let host = host(all, small());
+    let table = [
+        ("p/takes", "t/items", json!([0, 1, 2])),
+        ("p/takes", "t/closed", json!(["FORBIDDEN"])),
+        ("p/takes", "t/none", json!(["NOT_FOUND"])),
+        ("p/takes", "t/echo", json!(["INVALID_OPERATION_TYPE"])),
+        ("p/takes", "t/count", json!(["INVALID_OPERATION_TYPE"])),
+        ("p/feeds", "t/count", json!({ "count": 200 })),
+        ("p/feeds", "t/closed", json!("FORBIDDEN")),
+        ("p/feeds", "t/none", json!("NOT_FOUND")),
+        ("p/feeds", "t/items", json!("INVALID_OPERATION_TYPE")),
+    ];
+    for (composer, op, expected) in table {
+        let called = host.call(Some(identity("root", &["admin"])), composer, json!({ "op": op })).await;
+        let answer = called.unwrap_or_else(|error| json!(error.code().as_str()));
+        assert_eq!(answer, expected, "{composer} {op}");
+    }
+    let broken = host.call(None, "p/feeds", json!({ "op": "t/count", "breaks": 100 })).await.unwrap_err();
+    assert_eq!(broken.message(), "it broke");
 }
 
 /// A writing half that tells when its reader has stopped.
