@@ -19,6 +19,7 @@ mod demo;
 mod faults;
 mod fuzz;
 mod identities;
+mod python;
 mod remotes;
 mod secrets;
 mod serve;

@@ -38,6 +38,8 @@ mod dispatch;
 mod door;
 mod error;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod handler;
 mod import;

@@ -109,7 +109,12 @@ impl Registration {
 
     /// An operation that a peer serves.
     pub(crate) fn of_peer(peer: IdentityId, spec: OperationSpec, handler: impl Handler) -> Self {
-        Self { peer: Some(peer), ..Self::imported(ImportedFrom::Call, spec, handler) }
+        Self::imported(ImportedFrom::Call, spec, handler).served_by(peer)
+    }
+
+    /// The same operation, which this peer serves.
+    pub(crate) fn served_by(self, peer: IdentityId) -> Self {
+        Self { peer: Some(peer), ..self }
     }
 
     /// An operation of the host that composes others.

@@ -1,3 +1,5 @@
+mod document;
+
 use std::time::Duration;
 
 use futures_util::io::Cursor;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use alknet_call::{
-    CallError, CallId, Composition, Dispatcher, ErrorSpec, ImportedFrom, Limits, Reach, Registration,
-    Registry, Schema, SessionContext, SessionLayer, handler_fn,
+    CallError, CallId, Composition, Dispatcher, ErrorSpec, ImportedFrom, Limits, OperationKind,
+    OperationSpec, Reach, Registration, RegistrationError, Registry, Schema, SessionContext, SessionLayer,
+    handler_fn,
 };
 use alknet_core::{Capabilities, Identity, Secret};
 use proptest::prelude::*;
@@ -289,6 +290,18 @@ fn a_session_operation_shadows_nothing() {
     assert!(layer.with(Arc::new(shadow("session/open").unwrap()), &curated).is_err());
     assert!(shadow("fs/read").is_err());
     assert!(layer.with(Arc::new(Registration::local(spec("fs/read"), echo())), &curated).is_err());
+}
+
+#[test]
+fn a_name_is_taken_once_and_a_handler_answers_as_its_kind_says() {
+    let of_kind = |kind| Registration::local(OperationSpec::new(name("t/op"), kind), echo());
+    let once = |kind| Registry::builder().register(of_kind(kind));
+    let twice = once(OperationKind::Query).unwrap().register(of_kind(OperationKind::Query));
+    assert_eq!(twice.unwrap_err(), RegistrationError::Exists(name("t/op")));
+    assert!(once(OperationKind::Mutation).is_ok());
+    for kind in [OperationKind::Subscription, OperationKind::Publication] {
+        assert_eq!(once(kind).unwrap_err(), RegistrationError::Kind { name: name("t/op"), kind });
+    }
 }
 
 proptest! {
