@@ -55,7 +55,7 @@ fn replace(bytes: &mut Vec<u8>, old: &str, new: &str) {
 
 async fn verify(project: &Project, dir: &Path, more: &[&str]) -> Ran {
     let shown = project.run(["key", "show", "--json"]).await.json();
-    let key = shown["host"]["fingerprint"].as_str().unwrap();
+    let key = shown["audit"]["fingerprint"].as_str().unwrap();
     let args = ["audit", "verify", "--json", "--dir", dir.to_str().unwrap(), "--key", key];
     project.run(args.iter().chain(more)).await
 }

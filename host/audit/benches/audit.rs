@@ -51,6 +51,7 @@ impl Caller {
             peer: None,
             provenance: Some(Provenance::Local),
             source_digest: None,
+            peer: None,
         }
     }
 

@@ -107,7 +107,7 @@ pub(crate) struct CallHex(
 pub(crate) struct Text<'a>(#[schemars(with = "String")] pub(crate) Cow<'a, str>);
 
 impl CallKind {
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Admitted => "call.admitted",
             Self::Refused => "call.refused",

@@ -18,6 +18,13 @@ impl Sink for Vec<u8> {
     }
 }
 
+/// The canonical form of a value.
+pub(crate) fn of(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_value(value, &mut bytes);
+    bytes
+}
+
 /// Writes any value.
 pub(crate) fn write_value(value: &Value, out: &mut impl Sink) {
     match value {

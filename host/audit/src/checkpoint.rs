@@ -31,7 +31,10 @@ impl Checkpoint {
     }
 
     /// Reads a checkpoint without checking any signature.
-    pub(crate) fn open_unchecked(note: &str) -> Result<Self, NoteError> {
+    ///
+    /// # Errors
+    /// [`NoteError::Malformed`].
+    pub fn open_unchecked(note: &str) -> Result<Self, NoteError> {
         Self::from_text(&Note::parse(note)?.text).ok_or(NoteError::Malformed)
     }
 

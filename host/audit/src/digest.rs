@@ -12,6 +12,8 @@ use crate::merkle::Hash;
 
 /// What a digest key is derived with; a new meaning of the digests gets a new label.
 const LABEL: &[u8] = b"alknet-audit input and output digests v1";
+/// What a log's signing key is derived with.
+const KEY_LABEL: &[u8] = b"alknet-audit checkpoint and attestation signing key v1";
 /// Bytes collected before they are hashed.
 const CHUNK: usize = 512;
 
@@ -22,10 +24,21 @@ pub(crate) struct Digester(Hmac<Sha256>);
 /// The digest key that belongs to a signing key: HMAC-SHA-256 over a fixed label, keyed with the seed.
 #[must_use]
 pub(crate) fn derive_digest_key(key: &Ed25519SecretKey) -> [u8; 32] {
-    Digester::new(&key.to_bytes()).0.chain_update(LABEL).finalize().into_bytes().into()
+    Digester::new(&key.to_bytes()).label(LABEL)
+}
+
+/// The log's own signing key that belongs to a host's key: HMAC-SHA-256 over a fixed label, keyed with the seed. Who
+/// holds it signs checkpoints, and cannot pass for the host.
+#[must_use]
+pub fn log_key(host: &Ed25519SecretKey) -> Ed25519SecretKey {
+    Ed25519SecretKey::from_bytes(&Digester::new(&host.to_bytes()).label(KEY_LABEL))
 }
 
 impl Digester {
+    fn label(&self, label: &[u8]) -> [u8; 32] {
+        self.0.clone().chain_update(label).finalize().into_bytes().into()
+    }
+
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         // HMAC pads a shorter key to the block with zeros (RFC 2104 §2).
         let mut block = [0; 64];
@@ -101,6 +114,10 @@ mod tests {
         let signing = Ed25519SecretKey::from_bytes(&[1; 32]);
         let key = derive_digest_key(&signing);
         assert_ne!(key, *signing.to_bytes());
+        let log = log_key(&signing);
+        assert_ne!(log.public(), signing.public());
+        assert_ne!(*log.to_bytes(), key);
+        assert_eq!(log.public(), log_key(&signing).public());
         assert_ne!(Digester::new(&key).digest(&json!(1)), Digester::new(&[0; 32]).digest(&json!(1)));
     }
 }

@@ -34,6 +34,9 @@ pub enum Event {
     /// The log was found not closed in order. Written by the log itself.
     #[serde(rename = "host.recovered")]
     HostRecovered(HostRecovered),
+    /// Old records were removed from the log; their hashes stay. Written by the log itself.
+    #[serde(rename = "audit.pruned")]
+    AuditPruned(AuditPruned),
     /// A configuration was read.
     #[serde(rename = "config.loaded")]
     ConfigLoaded(ConfigLoaded),
@@ -43,11 +46,14 @@ pub enum Event {
     /// A key of the host changed.
     #[serde(rename = "key.changed")]
     KeyChanged(KeyChanged),
+    /// A credential for another system was read.
+    #[serde(rename = "credential.loaded")]
+    CredentialLoaded(CredentialLoaded),
 }
 
 impl Event {
     /// Every kind, as records name it.
-    pub(crate) const KINDS: [&str; 10] = [
+    pub(crate) const KINDS: [&str; 12] = [
         "session.opened",
         "session.closed",
         "operation.registered",
@@ -55,9 +61,11 @@ impl Event {
         "host.started",
         "host.stopped",
         "host.recovered",
+        "audit.pruned",
         "config.loaded",
         "identity.changed",
         "key.changed",
+        "credential.loaded",
     ];
 }
 
@@ -170,13 +178,30 @@ pub struct OperationRegistered {
 }
 
 /// Examples run at registration.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Examples {
     /// How many were given.
     pub count: u64,
     /// How many did what they said.
     pub passed: u64,
+    /// What each was given and did, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ExampleResult>,
+}
+
+/// What an example was given and did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleResult {
+    /// Keyed digest of its input, as in records of calls.
+    pub input: Hash,
+    /// Keyed digest of its output; absent when it ended with an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Hash>,
+    /// The code of the error it ended with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// An operation taken out of its session.
@@ -207,6 +232,8 @@ pub struct HostStarted {
     pub config: Hash,
     /// The fingerprint of the host's key.
     pub key: String,
+    /// The fingerprint of the log's key.
+    pub log_key: String,
 }
 
 /// An orderly end of the log.
@@ -227,6 +254,26 @@ pub struct HostRecovered {
     pub checkpoint: u64,
     /// Bytes dropped because they were no whole record.
     pub dropped_bytes: u64,
+}
+
+/// A removal of old records. What they were can no longer be read here, but still be proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditPruned {
+    /// The time before which all removed records are, in microseconds since the Unix epoch.
+    pub before: u64,
+    /// The index of the first record that is kept.
+    pub first_kept: u64,
+    /// Records removed.
+    pub records: u64,
+    /// Sources removed.
+    pub sources: u64,
+    /// The identity that asked for it; absent for the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The call that asked for it, as 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
 }
 
 /// A configuration that was read, at start or on a reload.
@@ -269,6 +316,16 @@ pub struct KeyChanged {
     pub purpose: String,
     /// What happened to it.
     pub change: Change,
+}
+
+/// A credential that operations of the host may use from now on: its name, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialLoaded {
+    /// The name it has in the configuration.
+    pub credential: String,
+    /// The operations that use it.
+    pub used_by: String,
 }
 
 /// What happened to a known thing.

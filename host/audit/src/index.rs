@@ -1,5 +1,7 @@
 //! The query index: an SQLite table derived from the log, which can be thrown away at any time.
 
+mod check;
+
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,10 +11,12 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::archive::{self, Piece};
 use crate::call_record::CallHex;
-use crate::layout::Layout;
+use crate::layout::{Layout, TileFile};
+use crate::log;
 use crate::merkle::Hash;
 use crate::reader::QueryError;
 use crate::record::{Facets, Record};
+use crate::recover::{OpenError, at, parse_tile};
 
 /// The version of the tables; a file with another one is rebuilt.
 const SCHEMA_VERSION: i64 = 1;
@@ -20,6 +24,9 @@ const SCHEMA_VERSION: i64 = 1;
 const BUNDLES_PER_COMMIT: usize = 64;
 /// Names remembered between records.
 const NAMES_MAX: usize = 8192;
+
+pub use check::IndexFault;
+pub(crate) use check::check;
 
 const SCHEMA: &str = "
     CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -36,6 +43,25 @@ const SCHEMA: &str = "
     CREATE INDEX by_operation ON records (operation) WHERE operation IS NOT NULL;
     CREATE INDEX by_source ON records (source) WHERE source IS NOT NULL;
 ";
+
+/// Makes the query index of the log in a directory anew; answers how many records it has. No host may run on it.
+///
+/// # Errors
+/// [`OpenError`] when the log is in use or cannot be read.
+pub fn reindex(dir: &Path) -> Result<u64, OpenError> {
+    let layout = Layout::new(dir);
+    let path = layout.checkpoint();
+    path.metadata().map_err(at(&path))?;
+    let _lock = log::lock(&layout)?;
+    let place = Place::File(layout.index());
+    place.remove();
+    let build = || {
+        let mut index = Index::open(&place, &layout)?;
+        index.catch_up(&layout)?;
+        Ok::<_, QueryError>(index.records())
+    };
+    build().map_err(OpenError::Index)
+}
 
 /// Where the tables are.
 #[derive(Debug)]
@@ -69,16 +95,30 @@ impl Index {
     /// Opens the tables, starting anew when they are missing, damaged or of another log.
     pub(crate) fn open(place: &Place, layout: &Layout) -> Result<Self, QueryError> {
         let Place::File(path) = place else {
-            return Self::create(Connection::open_in_memory()?);
+            return Self::create(Connection::open_in_memory()?, layout);
         };
         match Self::open_file(path, layout) {
             Ok(Some(index)) => Ok(index),
             Ok(None) | Err(QueryError::Index { .. }) => {
                 place.remove();
-                Self::create(connect(path)?)
+                Self::create(connect(path)?, layout)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Takes the records before `end` out of the tables.
+    pub(crate) fn forget_before(&mut self, end: u64) -> Result<(), QueryError> {
+        self.names.clear();
+        let transaction = self.connection.transaction()?;
+        transaction.execute("DELETE FROM records WHERE idx < ?1", [end])?;
+        let used = ["kind", "session", "caller", "authority", "operation", "outcome"]
+            .map(|column| format!("SELECT {column} FROM records WHERE {column} IS NOT NULL"));
+        transaction.execute(&format!("DELETE FROM names WHERE id NOT IN ({})", used.join(" UNION ")), [])?;
+        transaction.commit()?;
+        // What is deleted shall not stay readable in free pages.
+        self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+        Ok(())
     }
 
     /// The tables, for questions.
@@ -100,7 +140,9 @@ impl Index {
     /// The first record that is no older than `time`: records never go back in time.
     pub(crate) fn first_since(&self, time: u64) -> Result<u64, QueryError> {
         let mut statement = self.connection.prepare_cached("SELECT time FROM records WHERE idx = ?1")?;
-        let (mut low, mut high) = (0, self.records);
+        let first: Option<u64> =
+            self.connection.query_row("SELECT min(idx) FROM records", [], |row| row.get(0))?;
+        let (mut low, mut high) = (first.unwrap_or(self.records), self.records);
         while low < high {
             let middle = low + (high - low) / 2;
             let at: u64 = statement.query_row([middle], |row| row.get(0))?;
@@ -129,11 +171,14 @@ impl Index {
         Ok((leaf_before(layout, records)? == Some(Hash(leaf))).then_some(index))
     }
 
-    fn create(connection: Connection) -> Result<Self, QueryError> {
+    fn create(connection: Connection, layout: &Layout) -> Result<Self, QueryError> {
+        let io = |source| QueryError::io(layout.dir(), source);
+        let records = archive::first_bundle(layout).map_err(io)? * 256;
+        let leaf = leaf_before(layout, records)?.unwrap_or_else(|| Hash::of_subtrees(&[]));
         connection.execute_batch(SCHEMA)?;
-        connection.execute("INSERT INTO position VALUES (0, ?1)", [Hash::of_subtrees(&[]).0])?;
+        connection.execute("INSERT INTO position VALUES (?1, ?2)", params![records, leaf.0])?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        Ok(Self { connection, names: HashMap::new(), records: 0 })
+        Ok(Self { connection, names: HashMap::new(), records })
     }
 
     /// One transaction's worth of records; whether there may be more.
@@ -186,9 +231,13 @@ fn leaf_before(layout: &Layout, records: u64) -> Result<Option<Hash>, QueryError
     let Some(last) = records.checked_sub(1) else {
         return Ok(Some(Hash::of_subtrees(&[])));
     };
-    let piece =
-        archive::read_piece(layout, last / 256).map_err(|source| QueryError::io(layout.dir(), source))?;
     let place = usize::try_from(last % 256).unwrap_or_default();
+    let io = |source| QueryError::io(layout.dir(), source);
+    // The entries of a full tile may be pruned; its hashes never are.
+    if let Some(bytes) = archive::read_if_there(&layout.tile(TileFile::hashes(0, last / 256))).map_err(io)? {
+        return Ok(parse_tile(&bytes).get(place).copied());
+    }
+    let piece = archive::read_piece(layout, last / 256).map_err(io)?;
     Ok(piece.bundle().record(place).map(Hash::of_leaf))
 }
 

@@ -65,6 +65,11 @@ impl Layout {
         self.dir.join("tile")
     }
 
+    /// Where the entry bundles are.
+    pub(crate) fn bundles(&self) -> PathBuf {
+        self.tiles().join("entries")
+    }
+
     pub(crate) fn tile(&self, tile: TileFile) -> PathBuf {
         self.tiles().join(tile.path())
     }

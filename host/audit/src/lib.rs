@@ -32,11 +32,13 @@
 //! ```
 
 mod archive;
+pub mod attest;
 mod call_record;
 mod canonical;
 mod checkpoint;
 mod digest;
 pub mod event;
+pub mod evidence;
 mod hexdigits;
 mod index;
 mod layout;
@@ -45,6 +47,7 @@ mod merkle;
 mod note;
 pub mod proof;
 pub mod provenance;
+pub mod prune;
 mod query;
 mod reader;
 mod record;
@@ -53,29 +56,39 @@ mod schema;
 mod shared;
 mod sink;
 mod sources;
+pub mod stats;
 mod storage;
+mod tail;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod trace;
 mod verify;
 mod wait;
 mod writer;
 
 pub use checkpoint::Checkpoint;
+pub use digest::log_key;
 pub use event::Event;
+pub use evidence::{Evidence, EvidenceError, EvidenceOptions};
+pub use index::reindex;
 pub use log::{AuditLog, DigestKey, Options};
 pub use merkle::Hash;
 pub use provenance::{Provenance, Selector};
+pub use prune::{PruneError, Pruned};
 pub use query::{Filter, Matches, Order, Page};
 pub use reader::{AuditReader, Entry, QueryError};
 pub use recover::OpenError;
 pub use schema::record_schema;
+pub use stats::Stats;
+pub use tail::Tail;
 pub use trace::Trace;
 pub use verify::{SignatureState, VerifyError, VerifyOptions, VerifyReport, verify};
 pub use writer::Durability;
 
 /// What the errors of this crate carry.
 pub mod fault {
+    pub use crate::index::IndexFault;
     pub use crate::merkle::InvalidHash;
     pub use crate::note::NoteError;
     pub use crate::record::RecordFault;

@@ -1,11 +1,12 @@
 //! The log's handle: opens, appends, publishes, proves, closes.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use alknet_call::AuditUnavailable;
@@ -21,11 +22,15 @@ use crate::proof::{self, ConsistencyProof, InclusionProof, Tiles};
 use crate::reader::{AuditReader, QueryError};
 use crate::record::write_event;
 use crate::recover::{self, Found, OpenError, at, parse_tile};
-use crate::shared::{Setup, Shared, Ticket, Wake, place};
+use crate::shared::{Setup, Shared, Ticket, place};
 use crate::sources;
 use crate::storage::{OsStorage, Storage};
+use crate::threads;
 use crate::wait::block_on;
 use crate::writer::{Durability, Snapshot, Writer};
+
+/// Stored sources that are remembered: more than registrations can be under way at once.
+const STORED_REMEMBERED: usize = 4096;
 
 /// How a log is written.
 #[derive(Debug, Clone)]
@@ -63,8 +68,9 @@ struct Owner {
     reader: Arc<AuditReader>,
     digester: Digester,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Held while a source is stored: two writers of the same one would be in each other's way.
-    storing: Mutex<()>,
+    /// The sources stored last, whose registrations may not be recorded yet. Held while sources are stored or
+    /// removed: two writers of the same one would be in each other's way.
+    storing: Mutex<VecDeque<Hash>>,
     /// Records when the log was opened.
     opened_at: u64,
     /// Locked as long as the log is open.
@@ -134,8 +140,8 @@ impl AuditLog {
         let opened_at = found.frontier.size();
         let shared = Arc::new(restore(layout.clone(), storage, options, found)?);
         let reader = Arc::new(AuditReader::beside(layout));
-        let threads = spawn(&shared, &reader).map_err(at(dir))?;
-        let (threads, storing, lock) = (Mutex::new(threads), Mutex::new(()), Mutex::new(Some(lock)));
+        let threads = threads::spawn(&shared, &reader).map_err(at(dir))?;
+        let (threads, storing, lock) = (Mutex::new(threads), Mutex::default(), Mutex::new(Some(lock)));
         let owner = Owner { shared, reader, digester, threads, storing, opened_at, lock };
         Ok(Self(Arc::new(owner)))
     }
@@ -186,6 +192,12 @@ impl AuditLog {
         note::verifier_key(&self.0.shared.origin, &self.0.shared.key.public())
     }
 
+    /// The key that signs checkpoints.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.0.shared.key.public()
+    }
+
     /// The keyed digest that records show for this input or output.
     #[must_use]
     pub fn digest(&self, value: &Value) -> Hash {
@@ -198,11 +210,16 @@ impl AuditLog {
     /// [`AuditUnavailable`] when it could not be written.
     pub fn store_source(&self, source: &[u8]) -> Result<Hash, AuditUnavailable> {
         let shared = &self.0.shared;
-        let _turn = self.0.storing.lock().unwrap_or_else(PoisonError::into_inner);
-        sources::store(&shared.layout, &*shared.storage, source).map_err(|error| {
+        let mut stored = self.storing();
+        let digest = sources::store(&shared.layout, &*shared.storage, source).map_err(|error| {
             tracing::error!(%error, "a source could not be kept beside the audit log");
             AuditUnavailable
-        })
+        })?;
+        stored.push_back(digest);
+        if stored.len() > STORED_REMEMBERED {
+            stored.pop_front();
+        }
+        Ok(digest)
     }
 
     /// Answers questions about the records, up to the latest.
@@ -235,6 +252,18 @@ impl AuditLog {
         proof::consistency(&mut tiles, from, to)
     }
 
+    /// The root of the tree of the first `size` records.
+    ///
+    /// # Errors
+    /// [`QueryError::OutOfRange`] unless `size <= self.size()`.
+    pub fn root(&self, size: u64) -> Result<Hash, QueryError> {
+        let mut tiles = self.tiles()?;
+        if size > tiles.snapshot.size {
+            return Err(QueryError::OutOfRange);
+        }
+        proof::root(&mut tiles, size)
+    }
+
     /// Records `host.stopped`, publishes the last checkpoint and refuses further records. It blocks on the disk.
     ///
     /// # Errors
@@ -255,7 +284,17 @@ impl AuditLog {
         self.append_with(|time, out| write_event(event, time, out))
     }
 
-    fn tiles(&self) -> Result<LiveTiles<'_>, QueryError> {
+    /// The sources stored last; nobody stores or removes any while this is held.
+    pub(crate) fn storing(&self) -> MutexGuard<'_, VecDeque<Hash>> {
+        self.0.storing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    /// The tree as it is now.
+    pub(crate) fn tiles(&self) -> Result<LiveTiles<'_>, QueryError> {
         let shared = &self.0.shared;
         let snapshot = shared.snapshot().map_err(|source| QueryError::io(shared.layout.dir(), source))?;
         Ok(LiveTiles { layout: &shared.layout, snapshot })
@@ -303,7 +342,7 @@ impl Drop for Owner {
 }
 
 /// Takes the directory's lock, which ends with the returned file.
-fn lock(layout: &Layout) -> Result<File, OpenError> {
+pub(crate) fn lock(layout: &Layout) -> Result<File, OpenError> {
     let path = layout.lock();
     let mut options = File::options();
     let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(at(&path))?;
@@ -357,43 +396,10 @@ fn restore(
     Ok(shared)
 }
 
-/// Starts the threads that publish and, for durability `Disk`, sync.
-fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Result<Vec<JoinHandle<()>>> {
-    let mut threads = Vec::new();
-    let (publishing, index) = (Arc::clone(shared), Arc::clone(reader));
-    let publish = move || {
-        let mut behind = false;
-        loop {
-            match publishing.wait_to_publish(behind) {
-                Wake::Stop => break,
-                Wake::Quiet => behind = index.catch_up_aside(publishing.size(), true),
-                Wake::Publish => {
-                    if let Err(error) = publishing.publish() {
-                        tracing::warn!(%error, "no checkpoint could be published");
-                        publishing.wait_to_retry();
-                    }
-                    behind = index.catch_up_aside(publishing.size(), false);
-                }
-            }
-        }
-    };
-    threads.push(thread::Builder::new().name("audit-publish".to_owned()).spawn(publish)?);
-    if shared.durability == Durability::Disk {
-        let committing = Arc::clone(shared);
-        let commit = move || {
-            while committing.wait_to_commit() {
-                committing.commit();
-            }
-        };
-        threads.push(thread::Builder::new().name("audit-commit".to_owned()).spawn(commit)?);
-    }
-    Ok(threads)
-}
-
 /// Tiles of the live log: full ones from the disk, the right edge from memory.
-struct LiveTiles<'a> {
+pub(crate) struct LiveTiles<'a> {
     layout: &'a Layout,
-    snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
 }
 
 impl Tiles for LiveTiles<'_> {

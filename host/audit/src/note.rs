@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 
+use crate::verify::Which;
+
 /// The signature type of plain Ed25519 (C2SP signed-note).
 const ED25519: u8 = 1;
 /// The longest note that is looked at, in bytes.
@@ -37,6 +39,20 @@ pub enum NoteError {
     /// The expected key's signature is wrong.
     #[error("its signature is wrong")]
     WrongSignature,
+}
+
+impl NoteError {
+    /// The kind of finding about a checkpoint, in words that do not change.
+    pub(crate) fn reason(self, which: Which) -> &'static str {
+        match (self, which) {
+            (Self::Malformed, Which::Published) => "checkpoint-malformed",
+            (Self::UnknownKey, Which::Published) => "checkpoint-other-key",
+            (Self::WrongSignature, Which::Published) => "checkpoint-signature",
+            (Self::Malformed, Which::Given) => "given-checkpoint-malformed",
+            (Self::UnknownKey, Which::Given) => "given-checkpoint-other-key",
+            (Self::WrongSignature, Which::Given) => "given-checkpoint-signature",
+        }
+    }
 }
 
 impl Note {

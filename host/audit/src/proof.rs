@@ -152,6 +152,11 @@ pub(crate) fn consistency<T: Tiles>(tiles: &mut T, from: u64, to: u64) -> Result
     Ok(ConsistencyProof { from, to, path })
 }
 
+/// The root of the tree of the first `size` records. The caller checks that there are as many.
+pub(crate) fn root<T: Tiles>(tiles: &mut T, size: u64) -> Result<Hash, T::Error> {
+    if size == 0 { Ok(Hash::of_subtrees(&[])) } else { range(tiles, 0, size) }
+}
+
 /// The largest power of two below `count`, which must be at least 2.
 fn half(count: u64) -> u64 {
     count.next_power_of_two() / 2

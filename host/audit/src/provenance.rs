@@ -1,5 +1,7 @@
 //! Who wrote what made this: from an operation, a source, a call or an output to the registration behind it.
 
+mod diff;
+
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, params};
@@ -64,8 +66,14 @@ pub struct Provenance {
     pub closed: Option<Entry>,
     /// The outcomes of the calls that the question named.
     pub matched: Vec<Entry>,
+    /// How the latest version differs, where this one is not the latest.
+    pub newer: Option<NewerVersion>,
     /// The calls it served.
     pub served: Served,
+    /// The calls it served, by the identity behind them; those without one are left out.
+    pub called_by: BTreeMap<String, u64>,
+    /// The calls it served, by the operation that made them.
+    pub called_from: BTreeMap<String, u64>,
     /// The calls it made that were admitted, by operation.
     pub made: BTreeMap<String, u64>,
     /// The calls it made that were refused, by operation.
@@ -81,6 +89,21 @@ pub struct SourceText {
     pub text: Option<String>,
     /// Whether what is kept has this digest.
     pub state: SourceState,
+}
+
+/// A later version of the same operation in the same session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NewerVersion {
+    /// Its version.
+    pub version: u64,
+    /// The index of its registration.
+    pub record: u64,
+    /// The SHA-256 of its source.
+    pub source: Hash,
+    /// Members of the registration, other than the source and the version, that are not the same.
+    pub changed: Vec<String>,
+    /// How its source differs, as a unified diff; absent when a source is not kept or longer than 256 KiB.
+    pub diff: Option<String>,
 }
 
 /// What became of a kept source.
@@ -116,6 +139,8 @@ struct Version {
 /// The calls of one version: those it served, and those it made, by operation.
 struct Calls {
     served: Served,
+    called_by: BTreeMap<String, u64>,
+    called_from: BTreeMap<String, u64>,
     made: BTreeMap<String, u64>,
     refused: BTreeMap<String, u64>,
 }
@@ -207,21 +232,51 @@ impl AuditReader {
             Ok::<_, QueryError>(self.entries(list(&condition)?)?.into_iter().next_back())
         };
         let chosen = Version { session: session.clone(), operation: operation.clone(), source: digest };
-        let Calls { served, made, refused } = self.calls_of(&chosen)?;
+        let Calls { served, called_by, called_from, made, refused } = self.calls_of(&chosen)?;
+        let source = self.source_text(digest)?;
+        let newer = match versions.last() {
+            Some(latest) if latest.index > registration.index => {
+                self.newer(&registration, &source, latest)?
+            }
+            Some(_) | None => None,
+        };
         Ok(Some(Provenance {
             operation: operation.clone(),
             session: session.clone(),
             who: text(&registration, "caller"),
-            source: self.source_text(digest)?,
+            source,
+            newer,
             opened: session_event("session.opened")?,
             closed: session_event("session.closed")?,
             matched: self.entries(calls)?,
             registration,
             versions,
             served,
+            called_by,
+            called_from,
             made,
             refused,
         }))
+    }
+
+    /// What the latest version changed.
+    fn newer(
+        &self,
+        chosen: &Entry,
+        source: &SourceText,
+        latest: &Entry,
+    ) -> Result<Option<NewerVersion>, QueryError> {
+        let Some(digest) = text(latest, "source").and_then(|digest| digest.parse().ok()) else {
+            return Ok(None);
+        };
+        let texts = (source.text.as_deref(), self.source(&digest)?);
+        let diff = match &texts {
+            (Some(old), Some(new)) => diff::unified(old, new),
+            _ => None,
+        };
+        let version = latest.record.get("version").and_then(Value::as_u64).unwrap_or_default();
+        let changed = diff::changed_members(&chosen.record, &latest.record);
+        Ok(Some(NewerVersion { version, record: latest.index, source: digest, changed, diff }))
     }
 
     fn source_text(&self, digest: Hash) -> Result<SourceText, QueryError> {
@@ -247,6 +302,27 @@ impl AuditReader {
             ),
             values,
         )?;
+        let called_by = count_by(
+            db,
+            &format!(
+                "SELECT n.text, count(*) FROM records r JOIN names n ON n.id = r.caller
+                 WHERE r.kind = {KIND_ADMITTED} AND {of_version} GROUP BY n.text"
+            ),
+            values,
+        )?;
+        let called_from = count_by(
+            db,
+            &format!(
+                "SELECT n.text, count(*) FROM records r
+                 JOIN records p ON p.call = r.parent AND p.kind = {KIND_ADMITTED}
+                 JOIN names n ON n.id = p.operation
+                 WHERE r.kind = {KIND_ADMITTED} AND r.session = {} AND r.operation = {} AND r.source = ?3
+                 GROUP BY n.text",
+                name_at(1),
+                name_at(2)
+            ),
+            values,
+        )?;
         let by_operation = |kind: &str| {
             format!(
                 "SELECT n.text, count(*) FROM records c JOIN names n ON n.id = c.operation
@@ -263,7 +339,7 @@ impl AuditReader {
         ))?;
         let last = statement.query_map(values, |row| row.get::<_, u64>(0))?.collect::<Result<Vec<_>, _>>()?;
         let served = Served { finished: outcomes.values().sum(), outcomes, last: self.entries(last)? };
-        Ok(Calls { served, made, refused })
+        Ok(Calls { served, called_by, called_from, made, refused })
     }
 }
 

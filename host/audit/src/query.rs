@@ -108,7 +108,11 @@ impl AuditReader {
 }
 
 /// The `WHERE` clause and its values. Names and ids that no record has match nothing.
-fn conditions(filter: &Filter, page: &Page, index: &Index) -> Result<(String, Vec<SqlValue>), QueryError> {
+pub(crate) fn conditions(
+    filter: &Filter,
+    page: &Page,
+    index: &Index,
+) -> Result<(String, Vec<SqlValue>), QueryError> {
     let mut conditions = vec!["TRUE".to_owned()];
     let mut values = Vec::new();
     let names = [

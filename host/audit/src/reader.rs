@@ -65,6 +65,15 @@ pub enum QueryError {
         /// The tile's path below `tile/`.
         tile: String,
     },
+    /// A record was removed by [`crate::AuditLog::prune`]; its hash is still in the tree.
+    #[error("record {index} was pruned")]
+    Pruned {
+        /// The record's index.
+        index: u64,
+    },
+    /// No checkpoint can be published at the moment.
+    #[error("no checkpoint can be published at the moment")]
+    Unpublished,
     /// There is no such record or tree size.
     #[error("there is no such record or tree size")]
     OutOfRange,
@@ -102,6 +111,16 @@ impl AuditReader {
     /// [`QueryError::OutOfRange`] when there is none.
     pub fn record(&self, index: u64) -> Result<Entry, QueryError> {
         self.entries([index])?.pop().ok_or(QueryError::OutOfRange)
+    }
+
+    /// The record with this index, and its hash as a leaf of the tree.
+    ///
+    /// # Errors
+    /// [`QueryError::OutOfRange`] when there is none, [`QueryError::Pruned`] when there is none any more.
+    pub fn leaf(&self, index: u64) -> Result<(Entry, Hash), QueryError> {
+        let (_, bytes) = self.raw([index])?.pop().ok_or(QueryError::OutOfRange)?;
+        let record = serde_json::from_slice(&bytes).map_err(|_| QueryError::Damaged { index })?;
+        Ok((Entry { index, record }, Hash::of_leaf(&bytes)))
     }
 
     /// A kept source by its SHA-256; `None` when it is missing or was changed.
@@ -152,6 +171,15 @@ impl AuditReader {
         guard.as_ref().is_none_or(|index| index.records() < size)
     }
 
+    /// The index with its tables, at the end of the log, to change.
+    pub(crate) fn with_index<T>(
+        &self,
+        work: impl FnOnce(&mut Index) -> Result<T, QueryError>,
+    ) -> Result<T, QueryError> {
+        let CaughtUp(mut guard) = self.caught_up()?;
+        work(guard.as_mut().ok_or(QueryError::OutOfRange)?)
+    }
+
     /// Brings the index up to the end of the log if anybody has used it.
     pub(crate) fn catch_up_if_open(&self, size: u64) {
         if self.index.try_lock().is_ok_and(|slot| slot.is_some()) {
@@ -184,22 +212,41 @@ impl AuditReader {
 
     /// The records with these indexes, in the order asked for.
     pub(crate) fn entries(&self, indexes: impl IntoIterator<Item = u64>) -> Result<Vec<Entry>, QueryError> {
+        let parse = |(index, bytes): (u64, Vec<u8>)| {
+            let record = serde_json::from_slice(&bytes).map_err(|_| QueryError::Damaged { index })?;
+            Ok(Entry { index, record })
+        };
+        self.raw(indexes)?.into_iter().map(parse).collect()
+    }
+
+    /// The bytes of the records with these indexes, in the order asked for.
+    pub(crate) fn raw(
+        &self,
+        indexes: impl IntoIterator<Item = u64>,
+    ) -> Result<Vec<(u64, Vec<u8>)>, QueryError> {
         let mut at = None;
         let mut bundle = Bundle::default();
-        let mut entries = Vec::new();
+        let mut records = Vec::new();
         for index in indexes {
             if at != Some(index / 256) {
-                let piece = archive::read_piece(&self.layout, index / 256)
-                    .map_err(|source| QueryError::io(self.layout.dir(), source))?;
-                bundle = piece.into_bundle();
+                bundle = self.bundle(index)?;
                 at = Some(index / 256);
             }
             let place = usize::try_from(index % 256).unwrap_or_default();
             let bytes = bundle.record(place).ok_or(QueryError::OutOfRange)?;
-            let record = serde_json::from_slice(bytes).map_err(|_| QueryError::Damaged { index })?;
-            entries.push(Entry { index, record });
+            records.push((index, bytes.to_vec()));
         }
-        Ok(entries)
+        Ok(records)
+    }
+
+    /// The bundle that a record is in.
+    fn bundle(&self, index: u64) -> Result<Bundle, QueryError> {
+        let io = |source| QueryError::io(self.layout.dir(), source);
+        let gone = !self.layout.entries(index / 256).try_exists().map_err(io)?;
+        if gone && index / 256 < archive::first_bundle(&self.layout).map_err(io)? {
+            return Err(QueryError::Pruned { index });
+        }
+        Ok(archive::read_piece(&self.layout, index / 256).map_err(io)?.into_bundle())
     }
 }
 

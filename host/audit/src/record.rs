@@ -44,6 +44,20 @@ pub enum RecordFault {
     WrongShape,
 }
 
+impl RecordFault {
+    /// The kind of finding, in words that do not change.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::NotJson => "record-not-json",
+            Self::DuplicateMember => "record-duplicate-member",
+            Self::UnknownVersion => "record-version-unknown",
+            Self::UnknownKind => "record-kind-unknown",
+            Self::NotCanonical => "record-not-canonical",
+            Self::WrongShape => "record-shape",
+        }
+    }
+}
+
 /// The columns of the query index.
 #[derive(Debug, Default)]
 pub(crate) struct Facets<'a> {

@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::layout::{Bundle, Layout, TileFile};
 use crate::merkle::{Frontier, FullTile, Hash, TILE_WIDTH};
 use crate::note::NoteError;
+use crate::reader::QueryError;
 use crate::record::{Record, RecordFault};
 
 /// Why a log was not opened. Nothing on the disk was changed, but for a lock file.
@@ -34,6 +35,9 @@ pub enum OpenError {
     /// The origin cannot name a key.
     #[error("an origin has no spaces, no plus and at most 255 bytes")]
     Origin,
+    /// The query index cannot be made.
+    #[error("the query index cannot be made: {0}")]
+    Index(#[source] QueryError),
     /// There are records but no checkpoint.
     #[error("the log has records but no checkpoint")]
     CheckpointMissing,
@@ -101,7 +105,8 @@ pub(crate) fn find(layout: &Layout, origin: &str, key: &PublicKey) -> Result<Fou
     let text = archive::read_if_there(&path).map_err(at(&path))?;
     let Some(text) = text else {
         let piece = archive::read_piece(layout, 0).map_err(at(layout.dir()))?;
-        return if piece.bundle().bytes.is_empty() {
+        let pruned = archive::first_bundle(layout).map_err(at(layout.dir()))? > 0;
+        return if piece.bundle().bytes.is_empty() && !pruned {
             Ok(Found::new_log())
         } else {
             Err(OpenError::CheckpointMissing)

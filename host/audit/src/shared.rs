@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use alknet_call::AuditUnavailable;
@@ -15,7 +16,10 @@ use crate::canonical::INTEGER_MAX;
 use crate::checkpoint::Checkpoint;
 use crate::layout::{Layout, TileFile};
 use crate::storage::Storage;
-use crate::writer::{Durability, Snapshot, WriteError, Writer, tile_bytes};
+use crate::writer::{Durability, Snapshot, Unsynced, WriteError, Writer, tile_bytes};
+
+/// Times that a commit lets others run before it begins.
+const GATHER_TURNS: usize = 16;
 
 /// Resolves when a record is on the disk, or will not be.
 pub(crate) type Ticket = oneshot::Receiver<Result<(), AuditUnavailable>>;
@@ -36,6 +40,8 @@ pub(crate) struct Shared {
     publish_wanted: Condvar,
     /// Wakes the thread that syncs.
     commit_wanted: Condvar,
+    /// Held while records are synced: whoever acknowledges some must not overtake who still syncs them.
+    syncing: Mutex<()>,
     /// Held while publishing, so that checkpoints appear in order; the size tried last.
     publishing: Mutex<u64>,
 }
@@ -89,17 +95,6 @@ enum Phase {
     Closed,
 }
 
-/// What [`Shared::wait_to_publish`] decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// A checkpoint is due.
-    Publish,
-    /// Nothing was recorded for an interval.
-    Quiet,
-    /// The log ends.
-    Stop,
-}
-
 /// The fixed parts of a log.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -138,6 +133,7 @@ impl Shared {
             state: Mutex::new(state),
             publish_wanted: Condvar::new(),
             commit_wanted: Condvar::new(),
+            syncing: Mutex::new(()),
             publishing: Mutex::new(published),
         }
     }
@@ -210,17 +206,30 @@ impl Shared {
         state.unwrap_or_else(PoisonError::into_inner).phase == Phase::Open
     }
 
+    /// Lets those append who are about to, as long as more come: what one commit has told, the next one takes along.
+    pub(crate) fn gather(&self) {
+        let mut seen = 0;
+        for _ in 0..GATHER_TURNS {
+            let waiting = self.lock().waiters.len();
+            if waiting == seen {
+                return;
+            }
+            seen = waiting;
+            thread::yield_now();
+        }
+    }
+
     /// Syncs every record appended so far and tells those who wait for one. What is appended meanwhile is
     /// the next commit's.
     pub(crate) fn commit(&self) {
+        let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let (size, taken) = {
             let mut state = self.lock();
             state.uncommitted = false;
             (state.writer.size(), state.writer.take_unsynced_tail())
         };
-        let result = taken.and_then(|unsynced| {
-            unsynced.sync(&*self.storage).inspect_err(|_| self.lock().writer.distrust(unsynced))
-        });
+        let result = taken.and_then(|unsynced| self.sync(unsynced));
+        drop(turn);
         let (waiters, answer) = {
             let mut state = self.lock();
             match result {
@@ -240,16 +249,14 @@ impl Shared {
         }
     }
 
-    /// Waits until a checkpoint is due or the log stops; if there is other work, also for an interval without
-    /// records.
-    pub(crate) fn wait_to_publish(&self, other_work: bool) -> Wake {
+    /// Waits until a checkpoint is due; false once the log stops.
+    pub(crate) fn wait_to_publish(&self) -> bool {
         let mut state = self.lock();
         state.publisher = Publisher::Idle;
         let idle = |state: &mut State| state.unpublished() == 0 && state.phase == Phase::Open;
-        let patience = if other_work { self.checkpoint_interval } else { Duration::MAX };
-        let waited = self.publish_wanted.wait_timeout_while(state, patience, idle);
-        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if state.unpublished() > 0 && state.phase == Phase::Open {
+        let waited = self.publish_wanted.wait_while(state, idle);
+        state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.phase == Phase::Open {
             state.publisher = Publisher::Timing;
             let few =
                 |state: &mut State| state.unpublished() < self.checkpoint_every && state.phase == Phase::Open;
@@ -257,11 +264,7 @@ impl Shared {
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         state.publisher = Publisher::Busy;
-        match state.phase {
-            Phase::Open if state.unpublished() > 0 => Wake::Publish,
-            Phase::Open => Wake::Quiet,
-            Phase::Stopping | Phase::Closed => Wake::Stop,
-        }
+        state.phase == Phase::Open
     }
 
     /// Waits an interval after a failure, or until the log stops.
@@ -277,14 +280,17 @@ impl Shared {
     /// cut can still take.
     pub(crate) fn publish(&self) -> io::Result<String> {
         let mut tried = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (snapshot, unsynced) = {
+        let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (snapshot, unsynced, tiles) = {
             let mut state = self.lock();
-            (state.writer.snapshot()?, state.writer.take_unsynced()?)
+            let snapshot = state.writer.snapshot()?;
+            (snapshot, state.writer.take_unsynced_tail()?, state.writer.take_unsynced_tiles())
         };
-        if let Err(error) = unsynced.sync(&*self.storage) {
-            self.lock().writer.distrust(unsynced);
-            return Err(error);
-        }
+        let synced = self.sync(unsynced);
+        // Commits need not wait for the tiles.
+        drop(turn);
+        self.sync(tiles)?;
+        synced?;
         let tried_before = std::mem::replace(&mut *tried, snapshot.size);
         self.store_partial_tiles(&snapshot)?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
@@ -297,6 +303,11 @@ impl Shared {
         self.remove_outgrown_partials(previous, snapshot.size);
         self.remove_outgrown_partials(tried_before, snapshot.size);
         Ok(note)
+    }
+
+    /// Syncs some files; the writer distrusts what cannot be synced.
+    fn sync(&self, unsynced: Unsynced) -> io::Result<()> {
+        unsynced.sync(&*self.storage).inspect_err(|_| self.lock().writer.distrust(unsynced))
     }
 
     /// The state that proofs are made from.

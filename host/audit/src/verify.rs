@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::archive::{self, Piece};
 use crate::checkpoint::Checkpoint;
+use crate::index::{self, IndexFault};
 use crate::layout::{Bundle, Layout};
 use crate::merkle::{Frontier, Hash, TILE_WIDTH};
 use crate::note::NoteError;
@@ -59,6 +60,10 @@ pub struct VerifyReport {
     pub unfinished: u64,
     /// Sources that were checked against their digests.
     pub sources: u64,
+    /// Records that were pruned: their hashes are in the tree, and a record says that they were removed.
+    pub pruned: u64,
+    /// Records that the query index was held against; `None` when there is no index.
+    pub indexed: Option<u64>,
     /// The times of the first and the last record, in microseconds since the Unix epoch.
     pub times: Option<(u64, u64)>,
     /// How long it took.
@@ -222,6 +227,14 @@ pub enum VerifyError {
         /// The record's index.
         index: u64,
     },
+    /// The query index is not what follows from the log: `audit reindex` makes it again.
+    #[error("the query index {path} does not follow from the log: {fault}")]
+    Index {
+        /// The index's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: IndexFault,
+    },
     /// A registered source is not kept.
     #[error("the source {digest} of record {index} is missing")]
     SourceMissing {
@@ -238,6 +251,38 @@ pub enum VerifyError {
         /// The source's file.
         path: PathBuf,
     },
+}
+
+impl VerifyError {
+    /// The kind of finding, in words that do not change: `tests/audit-corpus` names them.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "unreadable",
+            Self::CheckpointMissing { .. } => "checkpoint-missing",
+            Self::Checkpoint { which, fault } => fault.reason(*which),
+            Self::OtherLog { .. } => "given-checkpoint-other-log",
+            Self::Truncated { which: Which::Published, .. } => "truncated",
+            Self::Truncated { which: Which::Given, .. } => "rolled-back",
+            Self::OtherTree { which: Which::Published, .. } => "root-differs",
+            Self::OtherTree { which: Which::Given, .. } => "forked",
+            Self::Record { fault, .. } => fault.reason(),
+            Self::Bundle { .. } => "bundle-malformed",
+            Self::BundleMissing { .. } => "bundle-missing",
+            Self::Leaf { .. } => "record-differs",
+            Self::Tile { .. } => "tile-differs",
+            Self::TileMissing { .. } => "tile-missing",
+            Self::BehindTheEnd { .. } => "behind-the-end",
+            Self::Stray { .. } => "stray-file",
+            Self::TimeWentBack { .. } => "time-went-back",
+            Self::AdmittedTwice { .. } => "admitted-twice",
+            Self::NotAdmitted { .. } => "not-admitted",
+            Self::UnknownSession { .. } => "session-unknown",
+            Self::Index { .. } => "index-differs",
+            Self::SourceMissing { .. } => "source-missing",
+            Self::SourceChanged { .. } => "source-changed",
+        }
+    }
 }
 
 /// Verifies the log in a directory; needs no lock and changes nothing, so a host may go on writing.
@@ -259,12 +304,18 @@ pub fn verify(dir: &Path, options: &VerifyOptions) -> Result<VerifyReport, Verif
         facts: Facts::default(),
         bytes: 0,
         torn_bytes: 0,
+        pruned: 0,
     };
+    run.skip_pruned()?;
     run.pass()?;
     let records = run.frontier.size();
     run.tiles.finish(&layout, &run.frontier)?;
     let sources = check_sources(&layout, &run.facts)?;
+    let indexed = index::check(&layout, run.facts.pruned)
+        .map_err(|fault| VerifyError::Index { path: layout.index(), fault })?;
     Ok(VerifyReport {
+        pruned: run.pruned,
+        indexed,
         signature: options.key.map_or(SignatureState::Unchecked, |_| SignatureState::Valid),
         records,
         covered: published.size,
@@ -318,11 +369,29 @@ struct Run<'a> {
     facts: Facts,
     bytes: u64,
     torn_bytes: u64,
+    pruned: u64,
 }
 
 impl Run<'_> {
-    fn pass(&mut self) -> Result<(), VerifyError> {
+    /// Takes the hashes of pruned records from their tiles: the checkpoint's root proves them.
+    fn skip_pruned(&mut self) -> Result<(), VerifyError> {
         self.check_roots()?;
+        let bundles = self.layout.bundles();
+        let first = archive::first_bundle(self.layout).map_err(at(&bundles))?;
+        for index in 0..first {
+            for leaf in self.tiles.pruned_hashes(self.layout, index)? {
+                self.frontier.push(leaf);
+                self.check_roots()?;
+            }
+            self.check_full_tiles()?;
+        }
+        self.pruned = first * 256;
+        // What they said is not known any more: sessions and calls may have begun in them.
+        self.facts.blind = first > 0;
+        Ok(())
+    }
+
+    fn pass(&mut self) -> Result<(), VerifyError> {
         let mut scratch = Vec::new();
         loop {
             let index = self.frontier.size() / 256;
@@ -331,7 +400,7 @@ impl Run<'_> {
             let bundle = piece.bundle();
             match piece {
                 Piece::Full(_) => check_full(bundle, &path)?,
-                Piece::Tail(_) if bundle.entries.len() < TILE_WIDTH && self.tiles.is_full(index) => {
+                Piece::Tail(_) if bundle.entries.len() < TILE_WIDTH && self.was_full(index) => {
                     return Err(VerifyError::BundleMissing { path });
                 }
                 Piece::Tail(_) => {}
@@ -343,22 +412,44 @@ impl Run<'_> {
                 self.frontier.push(Hash::of_leaf(bytes));
                 // Records that contradict each other because one was moved: the moved one is the finding.
                 self.facts.note(index, &record).map_err(|error| self.other_leaf().unwrap_or(error))?;
+                if index < self.published.size {
+                    self.facts.note_pruning(&record);
+                }
                 self.check_roots()?;
             }
             self.bytes += count(bundle.whole_bytes());
             self.tiles.check_bundle(self.layout, index, bundle, &self.frontier)?;
             if bundle.entries.len() == TILE_WIDTH {
-                for tile in self.frontier.full_tiles() {
-                    let required = tile.index < crate::shared::place(self.published.size, tile.level);
-                    self.tiles.check_tile(self.layout, &tile, required)?;
-                }
-                self.frontier.carry();
+                self.check_full_tiles()?;
             }
             if matches!(piece, Piece::Tail(_)) {
                 self.torn_bytes = count(bundle.torn_bytes());
-                return self.check_sizes();
+                self.check_sizes()?;
+                return self.check_pruning();
             }
         }
+    }
+
+    /// Whether the tree goes on behind this bundle: then what the tail holds is not this bundle.
+    fn was_full(&self, index: u64) -> bool {
+        self.tiles.is_full(index) || self.published.size / 256 > index
+    }
+
+    /// Bundles may only be gone from the front, and only if the log says so where the checkpoint covers it.
+    fn check_pruning(&self) -> Result<(), VerifyError> {
+        if self.pruned <= self.facts.pruned {
+            return Ok(());
+        }
+        Err(VerifyError::BundleMissing { path: self.layout.entries(self.facts.pruned / 256) })
+    }
+
+    fn check_full_tiles(&mut self) -> Result<(), VerifyError> {
+        for tile in self.frontier.full_tiles() {
+            let required = tile.index < crate::shared::place(self.published.size, tile.level);
+            self.tiles.check_tile(self.layout, &tile, required)?;
+        }
+        self.frontier.carry();
+        Ok(())
     }
 
     fn check_roots(&self) -> Result<(), VerifyError> {

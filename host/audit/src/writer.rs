@@ -40,6 +40,8 @@ pub(crate) struct Writer {
     tail: Vec<u8>,
     file: TailFile,
     unsynced: Unsynced,
+    /// Bundles that a failed sync may have lost any part of.
+    suspect: Vec<FullTail>,
 }
 
 /// What is known of the tail file.
@@ -57,8 +59,21 @@ enum TailFile {
 #[derive(Debug, Default)]
 pub(crate) struct Unsynced {
     tail: Option<Arc<File>>,
-    files: Vec<Arc<File>>,
+    /// Full tails, for durability `Disk`: records in them may not be acknowledged yet.
+    bundles: Vec<FullTail>,
+    /// Names that records are found by.
     dirs: BTreeSet<PathBuf>,
+    /// Tiles and their names, which follow from the records: only a checkpoint relies on them.
+    tiles: Vec<Arc<File>>,
+    tile_dirs: BTreeSet<PathBuf>,
+}
+
+/// A tail that became a bundle, with what it holds, to be written again after an I/O error.
+#[derive(Debug)]
+struct FullTail {
+    file: Arc<File>,
+    path: PathBuf,
+    bytes: Vec<u8>,
 }
 
 /// The state of the log at one size, to sign and publish.
@@ -80,7 +95,7 @@ impl Writer {
         tail: Vec<u8>,
     ) -> Self {
         let (file, unsynced) = (TailFile::Suspect, Unsynced::default());
-        Self { layout, storage, durability, frontier, tail, file, unsynced }
+        Self { layout, storage, durability, frontier, tail, file, unsynced, suspect: Vec::new() }
     }
 
     /// Records in the log.
@@ -116,6 +131,11 @@ impl Writer {
 
     /// Makes the tail file hold the tail and nothing else.
     pub(crate) fn repair(&mut self) -> io::Result<()> {
+        while let Some(bundle) = self.suspect.last() {
+            // It replaces the file only when it is whole and on the disk.
+            self.storage.replace_file(&bundle.path, &bundle.bytes)?;
+            self.suspect.pop();
+        }
         let file = match &self.file {
             TailFile::Whole(_) => return Ok(()),
             TailFile::Torn(file) => {
@@ -144,28 +164,34 @@ impl Writer {
 
     /// Hands over the tail file and the names to sync for the records so far to be durable.
     ///
-    /// Bundles before the tail are synced when they are completed if durability is `Disk`.
+    /// Of the tiles, which follow from the records, nothing is among them.
     pub(crate) fn take_unsynced_tail(&mut self) -> io::Result<Unsynced> {
         self.repair()?;
         let tail = match &self.file {
             TailFile::Whole(file) => Some(Arc::clone(file)),
             TailFile::Torn(_) | TailFile::Suspect => None,
         };
-        Ok(Unsynced { tail, files: Vec::new(), dirs: std::mem::take(&mut self.unsynced.dirs) })
+        let bundles = std::mem::take(&mut self.unsynced.bundles);
+        let dirs = std::mem::take(&mut self.unsynced.dirs);
+        Ok(Unsynced { tail, bundles, dirs, ..Unsynced::default() })
     }
 
-    /// Hands over everything that a published checkpoint relies on.
-    pub(crate) fn take_unsynced(&mut self) -> io::Result<Unsynced> {
-        let mut all = self.take_unsynced_tail()?;
-        all.files.append(&mut self.unsynced.files);
-        Ok(all)
+    /// Hands over what else a published checkpoint relies on.
+    pub(crate) fn take_unsynced_tiles(&mut self) -> Unsynced {
+        let tiles = std::mem::take(&mut self.unsynced.tiles);
+        let tile_dirs = std::mem::take(&mut self.unsynced.tile_dirs);
+        Unsynced { tiles, tile_dirs, ..Unsynced::default() }
     }
 
-    /// Takes back what could not be synced; the tail is written again before the next record.
+    /// Takes back what could not be synced; tail and bundles are written again before the next record.
     pub(crate) fn distrust(&mut self, unsynced: Unsynced) {
-        self.unsynced.files.extend(unsynced.files);
+        self.suspect.extend(unsynced.bundles);
         self.unsynced.dirs.extend(unsynced.dirs);
-        self.file = TailFile::Suspect;
+        self.unsynced.tiles.extend(unsynced.tiles);
+        self.unsynced.tile_dirs.extend(unsynced.tile_dirs);
+        if unsynced.tail.is_some() {
+            self.file = TailFile::Suspect;
+        }
     }
 
     fn write_tail_from(&mut self, start: usize) -> io::Result<()> {
@@ -188,24 +214,26 @@ impl Writer {
             return Err(io::ErrorKind::NotFound.into());
         };
         let file = Arc::clone(file);
-        if self.durability == Durability::Disk
-            && let Err(error) = self.storage.sync(&file)
-        {
-            self.file = TailFile::Suspect;
-            return Err(error);
-        }
         self.store_full_tiles()?;
         let bundle = self.frontier.size() / 256 - 1;
         let path = self.layout.entries(bundle);
         self.storage.create_dir(path.parent().unwrap_or(&path))?;
         self.storage.rename(&self.layout.tail(), &path)?;
         self.frontier.carry();
-        self.tail.clear();
+        let bytes = std::mem::take(&mut self.tail);
         self.file = TailFile::Suspect;
-        self.note_unsynced(file, &path);
         if self.durability == Durability::Disk {
-            // The next tail must not reach the disk before this one has its name there.
-            self.unsynced.dirs.iter().try_for_each(|dir| self.storage.sync_dir(dir))?;
+            self.unsynced.dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
+            self.unsynced.bundles.push(FullTail { file, path: path.clone(), bytes });
+            // The next tail must not reach the disk before this one has its name there: its folder is new at most
+            // once in a thousand times, and then so are those above.
+            let new = if bundle.is_multiple_of(1000) { usize::MAX } else { 1 };
+            dirs_of(&self.layout, &path).take(new).try_for_each(|dir| self.storage.sync_dir(dir))?;
+        } else {
+            self.tail = bytes;
+            self.tail.clear();
+            self.unsynced.tiles.push(file);
+            self.unsynced.tile_dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
         }
         self.file = TailFile::Whole(self.storage.create(&self.layout.tail())?);
         self.unsynced.dirs.insert(self.layout.dir().to_owned());
@@ -220,23 +248,23 @@ impl Writer {
     pub(crate) fn store_tile(&mut self, tile: &FullTile) -> io::Result<()> {
         let path = self.layout.tile(TileFile::hashes(tile.level, tile.index));
         let file = self.storage.write_file(&path, &tile_bytes(&tile.hashes))?;
-        self.note_unsynced(file, &path);
+        self.unsynced.tiles.push(file);
+        self.unsynced.tile_dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
         Ok(())
     }
+}
 
-    /// Remembers a new file and every directory between it and the log's own.
-    fn note_unsynced(&mut self, file: Arc<File>, path: &Path) {
-        self.unsynced.files.push(file);
-        let within = path.ancestors().skip(1).take_while(|dir| dir.starts_with(self.layout.dir()));
-        self.unsynced.dirs.extend(within.map(Path::to_owned));
-    }
+/// The directories between a file and the log's own, the innermost first.
+fn dirs_of<'a>(layout: &'a Layout, path: &'a Path) -> impl Iterator<Item = &'a Path> {
+    path.ancestors().skip(1).take_while(|dir| dir.starts_with(layout.dir()))
 }
 
 impl Unsynced {
     /// Waits until everything in it is on the disk.
     pub(crate) fn sync(&self, storage: &dyn Storage) -> io::Result<()> {
-        self.files.iter().chain(&self.tail).try_for_each(|file| storage.sync(file))?;
-        self.dirs.iter().try_for_each(|dir| storage.sync_dir(dir))
+        let bundles = self.bundles.iter().map(|bundle| &bundle.file);
+        self.tiles.iter().chain(bundles).chain(&self.tail).try_for_each(|file| storage.sync(file))?;
+        self.dirs.union(&self.tile_dirs).try_for_each(|dir| storage.sync_dir(dir))
     }
 }
 

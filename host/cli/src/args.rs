@@ -12,7 +12,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure::CommandErrorKind;
 
-pub(crate) use audit::{AuditCommand, ProvenanceArgs, ShowArgs, TraceArgs, VerifyArgs};
+pub(crate) use audit::{
+    AuditCommand, CheckpointArgs, ExportArgs, FilterArgs, ProveArgs, ProvenanceArgs, PruneArgs, ReindexArgs,
+    ShowArgs, StatsArgs, TailArgs, TraceArgs, VerifyArgs,
+};
 pub(crate) use call::{CallArgs, ClientArgs};
 pub(crate) use session::{
     InvokeArgs, ListArgs, OpenArgs, RegisterArgs, RemoveArgs, RunArgs, SessionCommand, SessionRef,

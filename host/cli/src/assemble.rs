@@ -17,8 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alknet_agent::Sessions;
-use alknet_audit::event::{ConfigLoaded, ConfigOutcome, Event, HostStarted};
-use alknet_audit::{AuditLog, Hash, Options};
+use alknet_audit::event::{
+    Change, ConfigLoaded, ConfigOutcome, CredentialLoaded, Event, HostStarted, KeyChanged,
+};
+use alknet_audit::{AuditLog, Hash, Options, log_key};
 use alknet_call::{CallAdapter, Dispatcher, OperationSpec, Visibility};
 use alknet_core::{
     ALPN_CALL, Clock, ConfigIdentityProvider, Directory, Ed25519SecretKey, Fingerprint, HandlerRegistry,
@@ -80,6 +82,9 @@ impl Host {
         let parts = Parts { config, key, clock: Arc::new(SystemClock) };
         // 1. The log: without it nothing may happen. Its lock keeps a second host out.
         let log = parts.open_log().await?;
+        if log.size() == 0 {
+            parts.record_keys(&log).await?;
+        }
         let hash = config.digest();
         log.append_async(&Event::ConfigLoaded(ConfigLoaded {
             config: hash,
@@ -176,7 +181,7 @@ impl Parts<'_> {
 
     async fn open_log(&self) -> Result<AuditLog, StartError> {
         let layout = Layout::new(self.settings().data_dir.clone());
-        let mut options = Options::new(self.key.clone(), Arc::clone(&self.clock));
+        let mut options = Options::new(log_key(&self.key), Arc::clone(&self.clock));
         options.durability = self.settings().durability;
         blocking(move || {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(layout.data_dir());
@@ -206,13 +211,35 @@ impl Parts<'_> {
         let handlers = adapter.register(HandlerRegistry::builder())?.build();
         // Before the first connection, so that every record of a call comes after it.
         let key = Fingerprint::from(&self.key.public()).to_string();
+        let log_key = Fingerprint::from(&log.public_key()).to_string();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key })).await?;
+        self.record_credentials(log).await?;
+        log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key, log_key })).await?;
         let endpoint = self.listen(handlers, &identities, &rates).await?;
         let remotes = Remotes::start(&settings.remotes, self.key.clone(), &dispatcher, identities.clone())?;
         let (log, config) = (log.clone(), Mutex::new(self.config.clone()));
         let sweeper = Sweeper::start(sessions.clone());
         Ok(Host { endpoint, dispatcher, remotes, log, identities, rates, sessions, config, sweeper })
+    }
+
+    /// Records which credentials operations may use, by name.
+    async fn record_credentials(&self, log: &AuditLog) -> Result<(), StartError> {
+        let targets = self.settings().http_targets.iter();
+        for target in targets.filter(|target| target.credential_file.is_some()) {
+            let (credential, used_by) = (target.target.name.clone(), "http/fetch".to_owned());
+            log.append_async(&Event::CredentialLoaded(CredentialLoaded { credential, used_by })).await?;
+        }
+        Ok(())
+    }
+
+    /// Records the keys that a new log begins with.
+    async fn record_keys(&self, log: &AuditLog) -> Result<(), StartError> {
+        for (purpose, key) in [("host", self.key.public()), ("audit", log.public_key())] {
+            let fingerprint = Fingerprint::from(&key).to_string();
+            let event = KeyChanged { fingerprint, purpose: purpose.to_owned(), change: Change::Added };
+            log.append_async(&Event::KeyChanged(event)).await?;
+        }
+        Ok(())
     }
 
     async fn listen(

@@ -26,7 +26,7 @@ use alknet_net::NetLimits;
 pub(crate) use error::{ConfigError, Step};
 pub(crate) use remotes::{Remote, RemoteRoute};
 pub(crate) use template::{PeerLine, Template, operator_scopes, quote};
-pub(crate) use units::{Utc, duration};
+pub(crate) use units::{Utc, duration, moment};
 
 /// The name of the configuration file in a project's folder.
 pub(crate) const FILE_NAME: &str = "alknet-agent.toml";

@@ -106,13 +106,13 @@ async fn ids_of_live_calls_and_of_nobody_count_for_nothing() {
         let host = Host::new(way).await;
         let connection = host.connect(None).await;
         let mut wire = Wire::open(&connection).await;
-        let long = requested("long", "t/sleep", &json!({ "ms": 300 }), &json!({}));
+        let long = requested("long", "t/sleep", &json!({ "ms": 800 }), &json!({}));
         wire.frames([long.clone(), echo("long"), long.clone()]).await;
         wire.frames(&guesses).await;
         wire.frames([echo("short")]).await;
         assert_eq!(wire.answer().await.unwrap(), ("short".to_owned(), "OK".to_owned()));
         let answer = wire.next().await.unwrap();
-        assert_eq!((&answer["id"], &answer["payload"]["output"]), (&json!("long"), &json!({ "slept": 300 })));
+        assert_eq!((&answer["id"], &answer["payload"]["output"]), (&json!("long"), &json!({ "slept": 800 })));
         wire.frames([echo("long")]).await;
         assert_eq!(wire.answer().await.unwrap().1, "OK", "free again, and answered once");
         // Whoever goes on with it is cut off.

@@ -108,11 +108,13 @@ async fn a_slow_taker_stalls_itself_alone() {
 
 #[tokio::test]
 async fn on_one_stream_a_slow_taker_is_cut_with_an_error() {
-    let host = Host::new(Way::Unix).await;
+    let limits = Limits { in_flight_max: 1, ..Limits::default() };
+    let host = Host::with(Way::Unix, limits, Vec::new()).await;
     let client = host.client().await;
-    let slow = client.subscribe("t/sub", &json!({ "n": 10_000 }), &CallOptions::default()).await.unwrap();
-    // Its items arrive before this answer, and nobody takes them.
-    assert_eq!(call(&client, "t/sleep", &json!({ "ms": 100 })).await, r#"OK {"slept":100}"#);
+    let endless = json!({ "n": 1_000_000_000 });
+    let slow = client.subscribe("t/sub", &endless, &CallOptions::default()).await.unwrap();
+    // Nobody takes its items: this side gives it up, and the host is told.
+    until("the host has stopped it", async || call(&client, "t/echo", &json!(1)).await == "OK 1").await;
     let items: Vec<String> = soon("its end", slow.map(came_to).collect()).await;
     assert_eq!(items.last().unwrap(), "INTERNAL", "it does not look like a good end: {}", items.len());
     assert!(items.len() < 100, "what waits is bounded: {}", items.len());

@@ -40,14 +40,8 @@ pub(super) fn registration(questions: &Questions) -> Result<Registration, SpecEr
 }
 
 async fn query(questions: &Questions, input: Input, scope: &CallScope) -> Result<Matches, CallError> {
-    let Input { mut filter, after, limit, order } = input;
-    if let Sight::Own(identity) = Sight::of(scope)? {
-        let own = identity.id().as_str();
-        if filter.caller.as_deref().is_some_and(|caller| caller != own) {
-            return Err(CallError::forbidden("other callers' records take the scope audit:read"));
-        }
-        filter.caller = Some(own.to_owned());
-    }
+    let Input { filter, after, limit, order } = input;
+    let filter = Sight::of(scope)?.narrow(filter)?;
     let page = Page { after, limit, order };
     questions.ask(move |log| log.query(&filter, &page)).await
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alknet_audit::event::{
-    Authority, CloseReason, Examples, OperationRegistered, OperationRemoved, SessionClosed, SessionOpened,
+    Authority, CloseReason, ExampleResult, Examples, OperationRegistered, OperationRemoved, SessionClosed,
+    SessionOpened,
 };
 use alknet_audit::{AuditLog, Event, Hash};
 use alknet_call::{CallError, CallScope, Composition, OpName, Registration};
 use alknet_sandbox::Limits;
+use serde_json::Value;
 
 use super::profile::SessionLimits;
 use super::store::{Ended, Session};
@@ -24,9 +26,16 @@ pub(super) struct Registered<'a> {
     pub(super) replaced: Option<u32>,
     pub(super) language: &'a str,
     pub(super) guest: &'a str,
-    pub(super) examples: usize,
+    pub(super) examples: Vec<Tried>,
     pub(super) source: &'a [u8],
     pub(super) scope: &'a CallScope,
+}
+
+/// An example that did what it said.
+pub(super) struct Tried {
+    pub(super) input: Value,
+    /// The output, or the code of the error.
+    pub(super) outcome: Result<Value, String>,
 }
 
 impl Journal {
@@ -90,12 +99,22 @@ impl Journal {
             limits: call_limits(&session.profile.limits.call),
             guest: registered.guest.parse().ok(),
             compiler: Some(alknet_sandbox::COMPILER.to_owned()),
-            examples: Examples { count: count(registered.examples), passed: count(registered.examples) },
+            examples: self.examples(&registered.examples),
             replaces: registered.replaced.map(u64::from),
             caller: Some(session.owner.to_string()),
             call: Some(scope.id().to_string()),
         };
         self.append(&Event::OperationRegistered(Box::new(event))).await
+    }
+
+    fn examples(&self, tried: &[Tried]) -> Examples {
+        let result = |example: &Tried| ExampleResult {
+            input: self.0.digest(&example.input),
+            output: example.outcome.as_ref().ok().map(|output| self.0.digest(output)),
+            error: example.outcome.as_ref().err().cloned(),
+        };
+        let count = count(tried.len());
+        Examples { count, passed: count, results: tried.iter().map(result).collect() }
     }
 
     pub(super) async fn removed(

@@ -16,7 +16,7 @@ use super::error::{
     EXAMPLE_FAILED, LIMIT_EXCEEDED, SCHEMA_REJECTED, env_denied, limit_exceeded, no_session, raises_source,
     rejected,
 };
-use super::journal::Registered;
+use super::journal::{Registered, Tried};
 use super::store::Session;
 use super::tool::ToolHandler;
 use crate::declared;
@@ -149,7 +149,8 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
     let registration = Arc::new(registration);
     let layer =
         session.layer().with(Arc::clone(&registration), scope.curated()).map_err(|_| exists(&name))?;
-    let examples_passed = try_examples(&session, &layer, &name, input.examples, scope).await?;
+    let examples = try_examples(&session, &layer, &name, input.examples, scope).await?;
+    let examples_passed = examples.len();
 
     let replaced = session.version(&name);
     let version = replaced + 1;
@@ -160,7 +161,7 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
         replaced: session.layer().get(name.as_str()).is_some().then_some(replaced),
         language: language_name(input.language.into()),
         guest: sessions.0.sandbox.guest_digest(),
-        examples: examples_passed,
+        examples,
         source: input.source.as_bytes(),
         scope,
     };
@@ -293,23 +294,26 @@ async fn try_examples(
     name: &OpName,
     examples: Vec<Example>,
     scope: &CallScope,
-) -> Result<usize, CallError> {
+) -> Result<Vec<Tried>, CallError> {
     let max = session.profile.limits.examples_max;
     if examples.len() > max {
         let limit = u64::try_from(max).unwrap_or(u64::MAX);
         return Err(limit_exceeded("examples", limit, format!("more than {max} examples")));
     }
     let context = session.context(Arc::new(layer.clone()));
-    let count = examples.len();
+    let mut tried = Vec::with_capacity(examples.len());
     for (index, example) in examples.into_iter().enumerate() {
         let Example { input, output, error } = example;
         if output.is_some() == error.is_some() {
             let message = format!("example {index}: give either output or error");
             return Err(CallError::invalid_input(message));
         }
-        let actual = match scope.invoke_in_session(&context, name, input).await {
-            Ok(output) => json!({ "output": output }),
-            Err(error) => json!({ "error": error.code().as_str(), "message": error.message() }),
+        let (actual, outcome) = match scope.invoke_in_session(&context, name, input.clone()).await {
+            Ok(output) => (json!({ "output": output }), Ok(output)),
+            Err(error) => {
+                let code = error.code().as_str();
+                (json!({ "error": code, "message": error.message() }), Err(code.to_owned()))
+            }
         };
         let expected = output.map_or_else(|| json!({ "error": error }), |output| json!({ "output": output }));
         let key = if expected.get("output").is_some() { "output" } else { "error" };
@@ -318,8 +322,9 @@ async fn try_examples(
             let message = format!("example {index} gave something else than expected");
             return Err(CallError::new(EXAMPLE_FAILED, message).with_details(details));
         }
+        tried.push(Tried { input, outcome });
     }
-    Ok(count)
+    Ok(tried)
 }
 
 impl From<LanguageInput> for Language {

@@ -193,9 +193,15 @@ fn provenances() {
         assert_eq!(found.served.last.len(), 1);
         assert_eq!(found.made, [("fs/list".to_owned(), 2)].into());
         assert_eq!(found.refused, [("admin/stop".to_owned(), 1)].into());
+        assert_eq!(found.called_by, [("alice".to_owned(), 1)].into());
+        assert_eq!(found.called_from, [("session/invoke".to_owned(), 1)].into());
+        let newer = found.newer.unwrap();
+        assert_eq!((newer.version, newer.source, newer.changed), (2, story.v2, vec![]));
+        assert_eq!(newer.diff.unwrap().lines().last(), Some("\\ No newline at end of file"));
     }
     let latest = ask(named(None)).unwrap();
     assert_eq!(latest.source.digest, story.v2);
+    assert_eq!(latest.newer, None);
     assert_eq!(latest.served.outcomes, [("TIMEOUT".to_owned(), 1)].into());
     assert_eq!(ask(Selector::Output(output)).unwrap().matched.len(), 2);
     for nothing in [

@@ -27,15 +27,28 @@ fn one_of_each() -> Vec<Event> {
             version: "0.1.0".to_owned(),
             config: digest,
             key: "ed25519:00".to_owned(),
+            log_key: "ed25519:01".to_owned(),
         }),
         Event::HostStopped(HostStopped { records: 1 }),
         Event::HostRecovered(HostRecovered { records: 1, checkpoint: 1, dropped_bytes: u64::MAX }),
+        Event::AuditPruned(AuditPruned {
+            before: 7,
+            first_kept: 256,
+            records: 256,
+            sources: 1,
+            caller: Some("alice".to_owned()),
+            call: None,
+        }),
         Event::ConfigLoaded(ConfigLoaded { config: digest, outcome: ConfigOutcome::Refused }),
         Event::IdentityChanged(IdentityChanged { identity: "alice".to_owned(), change: Change::Added }),
         Event::KeyChanged(KeyChanged {
             fingerprint: "ed25519:00".to_owned(),
             purpose: "host".to_owned(),
             change: Change::Removed,
+        }),
+        Event::CredentialLoaded(CredentialLoaded {
+            credential: "github".to_owned(),
+            used_by: "http/fetch".to_owned(),
         }),
     ]
 }

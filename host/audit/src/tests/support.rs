@@ -15,7 +15,9 @@ use alknet_core::{Ed25519SecretKey, IdentityId, ManualClock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::event::{Authority, CloseReason, Examples, OperationRegistered, SessionClosed, SessionOpened};
+use crate::event::{
+    Authority, CloseReason, ExampleResult, Examples, OperationRegistered, SessionClosed, SessionOpened,
+};
 use crate::storage::{OsStorage, Storage};
 use crate::*;
 
@@ -137,6 +139,7 @@ impl Call {
             peer: None,
             provenance: Some(provenance),
             source_digest: self.source.as_ref(),
+            peer: None,
         }
     }
 
@@ -209,7 +212,14 @@ pub(super) fn registered(
         limits: [("cpu_ms_max".to_owned(), 50)].into(),
         guest: Some(Hash::of(b"guest")),
         compiler: None,
-        examples: Examples { count: 2, passed: 2 },
+        examples: Examples {
+            count: 2,
+            passed: 2,
+            results: vec![
+                ExampleResult { input: Hash::of(b"a"), output: Some(Hash::of(b"b")), error: None },
+                ExampleResult { input: Hash::of(b"c"), output: None, error: Some("TOO_BIG".to_owned()) },
+            ],
+        },
         replaces: version.checked_sub(1).filter(|version| *version > 0),
         caller: Some("alice".to_owned()),
         call: call.map(|call| call.to_string()),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{VerifyError, at, read};
 use crate::layout::{Bundle, Layout, TileFile};
-use crate::merkle::{Frontier, FullTile, Hash};
+use crate::merkle::{Frontier, FullTile, Hash, TILE_WIDTH};
 use crate::recover::parse_tile;
 use crate::shared::place;
 use crate::writer::tile_bytes;
@@ -46,6 +46,17 @@ impl TilesOnDisk {
     /// Whether the hashes of a full bundle are there.
     pub(super) fn is_full(&self, index: u64) -> bool {
         self.0.contains(&TileFile::hashes(0, index))
+    }
+
+    /// The hashes of pruned records, whose full tile must be there.
+    pub(super) fn pruned_hashes(&self, layout: &Layout, index: u64) -> Result<Vec<Hash>, VerifyError> {
+        let path = layout.tile(TileFile::hashes(0, index));
+        match read(&path)? {
+            Some(bytes) if bytes.len() == TILE_WIDTH * 32 => Ok(parse_tile(&bytes)),
+            Some(_) => Err(VerifyError::Tile { path }),
+            // Where not even the hashes are left, nobody pruned: pruning leaves them.
+            None => Err(VerifyError::BundleMissing { path: layout.entries(index) }),
+        }
     }
 
     /// Checks the bundle's own files: its place among the entries, its partial versions, its partial hashes.
@@ -109,8 +120,8 @@ impl TilesOnDisk {
         let hashes = frontier.levels().first()?;
         let index = frontier.size().checked_sub(1)? / 256;
         let full = TileFile::hashes(0, index);
-        let width = u8::try_from(hashes.len()).ok().filter(|width| *width > 0);
-        for tile in [Some(full), width.map(|width| full.partial(width))].into_iter().flatten() {
+        let partials = self.0.range(full.partial(0)..=full.partial(u8::MAX)).copied();
+        for tile in [full].into_iter().chain(partials) {
             let path = layout.tile(tile);
             let Ok(bytes) = fs::read(&path) else { continue };
             let on_disk = parse_tile(&bytes);

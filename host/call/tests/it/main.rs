@@ -8,5 +8,6 @@ mod link;
 mod outliving;
 mod peers;
 mod property;
+mod revoked;
 mod streams;
 mod support;

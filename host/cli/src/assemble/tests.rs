@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alknet_audit::{AuditReader, Filter, Page, VerifyOptions, verify};
+use alknet_audit::{AuditReader, Filter, Page, VerifyOptions, log_key, verify};
 use alknet_call::{CallError, CallOptions, Client, Limits};
 use alknet_core::{ALPN_CALL, IdentityProvider as _};
 use alknet_net::Dialer;
@@ -85,7 +85,7 @@ fn events(log: &Path) -> Vec<String> {
 }
 
 fn verified(bench: &Bench) {
-    let options = VerifyOptions { key: Some(bench.key.public()), ..VerifyOptions::default() };
+    let options = VerifyOptions { key: Some(log_key(&bench.key).public()), ..VerifyOptions::default() };
     let report = verify(&bench.log(), &options).unwrap();
     assert_eq!(report.records, report.covered, "the last checkpoint covers everything");
 }
@@ -114,7 +114,10 @@ async fn a_host_serves_and_ends_in_order() {
     host.shutdown().await.unwrap();
     host.shutdown().await.unwrap();
     drop(host);
-    assert_eq!(events(&bench.log()), ["config.loaded", "host.started", "host.stopped"]);
+    assert_eq!(
+        events(&bench.log()),
+        ["key.changed", "key.changed", "config.loaded", "host.started", "host.stopped"]
+    );
     verified(&bench);
     bench.start(bench.text()).await.unwrap().shutdown().await.unwrap();
     verified(&bench);

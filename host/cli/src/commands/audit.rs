@@ -1,11 +1,16 @@
 //! `audit`: the record of what happened, from the host or from its folder.
 
 mod account;
+mod export;
+mod filter;
+mod keep;
+mod proof;
+mod tail;
 mod verify;
 mod view;
 
 use alknet_call::CallError;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Context, session};
 use crate::args::{AuditCommand, ProvenanceArgs, ShowArgs, TraceArgs};
@@ -20,12 +25,21 @@ pub(super) async fn run(command: &AuditCommand, context: &Context) -> CommandRes
         AuditCommand::Show(args) => show(args, context).await,
         AuditCommand::Trace(args) => trace(args, context).await,
         AuditCommand::Provenance(args) => provenance(args, context).await,
+        AuditCommand::Tail(args) => tail::run(args, context).await,
+        AuditCommand::Stats(args) => keep::stats(args, context).await,
+        AuditCommand::Checkpoint(args) => proof::checkpoint(args, context).await,
+        AuditCommand::Prove(args) => proof::prove(args, context).await,
+        AuditCommand::Export(args) => export::run(args, context).await,
         AuditCommand::Verify(args) => verify::run(args, context).await,
+        AuditCommand::Reindex(args) => keep::reindex(args, context).await,
+        AuditCommand::Prune(args) => keep::prune(args, context).await,
     }
 }
 
 async fn show(args: &ShowArgs, context: &Context) -> CommandResult {
-    let request = json!({ "filter": filter(args), "limit": args.limit, "order": "newest_first" });
+    let request = json!({
+        "filter": filter::of(&args.filter), "limit": args.limit, "after": args.after, "order": "newest_first",
+    });
     let mut answer =
         with_host(&args.client, context, async |host| Ok(host.call("audit/query", &request).await?)).await?;
     // The newest were asked for; people and `tail` expect them last.
@@ -42,18 +56,6 @@ async fn show(args: &ShowArgs, context: &Context) -> CommandResult {
         output.note("There are older records that match: --limit shows more of them.");
     }
     Ok(())
-}
-
-fn filter(args: &ShowArgs) -> Value {
-    let outcome = args.outcome.as_deref().map(str::to_uppercase);
-    let members = [
-        ("session", args.session.as_deref()),
-        ("operation", args.operation.as_deref()),
-        ("caller", args.caller.as_deref()),
-        ("outcome", outcome.as_deref()),
-    ];
-    let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?))));
-    Value::Object(given.collect::<Map<_, _>>())
 }
 
 async fn trace(args: &TraceArgs, context: &Context) -> CommandResult {
@@ -94,14 +96,18 @@ async fn provenance(args: &ProvenanceArgs, context: &Context) -> CommandResult {
 
 /// What `audit/provenance` is asked for.
 fn selector(args: &ProvenanceArgs, session: Option<&str>) -> Value {
-    match (&args.digest, &args.operation) {
-        (Some(digest), _) => json!({ "source": digest.strip_prefix("sha256:").unwrap_or(digest) }),
-        (None, operation) => {
-            let typed = operation.as_deref().unwrap_or_default();
-            let name = if typed.contains('/') { typed.to_owned() } else { format!("session/{typed}") };
-            json!({ "operation": { "name": name, "session": session } })
-        }
+    if let Some(digest) = &args.digest {
+        return json!({ "source": digest.strip_prefix("sha256:").unwrap_or(digest) });
     }
+    if let Some(call) = &args.call {
+        return json!({ "call": call });
+    }
+    if let Some(output) = &args.output {
+        return json!({ "output": output });
+    }
+    let typed = args.operation.as_deref().unwrap_or_default();
+    let name = if typed.contains('/') { typed.to_owned() } else { format!("session/{typed}") };
+    json!({ "operation": { "name": name, "session": session, "version": args.version } })
 }
 
 fn is_not_found(error: &CallError) -> bool {
@@ -120,32 +126,29 @@ mod tests {
     use crate::args::ClientArgs;
 
     #[test]
-    fn only_given_filters_are_sent() {
-        let mut args = ShowArgs {
-            session: None,
-            operation: None,
-            caller: Some("ci".to_owned()),
-            outcome: Some("ok".to_owned()),
-            limit: 5,
-            client: ClientArgs::default(),
-        };
-        assert_eq!(filter(&args), json!({"caller": "ci", "outcome": "OK"}));
-        args.caller = None;
-        args.outcome = None;
-        assert_eq!(filter(&args), json!({}));
-    }
-
-    #[test]
     fn provenance_is_asked_for_by_name_or_by_digest() {
         let mut args = ProvenanceArgs {
             operation: Some("x".to_owned()),
             digest: None,
+            call: None,
+            output: None,
             session: None,
+            version: None,
             client: ClientArgs::default(),
         };
-        assert_eq!(selector(&args, Some("s")), json!({"operation": {"name": "session/x", "session": "s"}}));
+        assert_eq!(
+            selector(&args, Some("s")),
+            json!({"operation": {"name": "session/x", "session": "s", "version": null}})
+        );
         args.operation = Some("session/y".to_owned());
-        assert_eq!(selector(&args, None), json!({"operation": {"name": "session/y", "session": null}}));
+        assert_eq!(
+            selector(&args, None),
+            json!({"operation": {"name": "session/y", "session": null, "version": null}})
+        );
+        args.output = Some("cd".to_owned());
+        assert_eq!(selector(&args, Some("s")), json!({"output": "cd"}));
+        args.call = Some("ef".to_owned());
+        assert_eq!(selector(&args, Some("s")), json!({"call": "ef"}));
         args.digest = Some("sha256:ab".to_owned());
         assert_eq!(selector(&args, None), json!({"source": "ab"}));
     }

@@ -23,20 +23,27 @@ pub(crate) fn run(command: &KeyCommand, context: &Context) -> CommandResult {
     }
 }
 
-/// Shows the public keys of the host and its operator.
+/// Shows the public keys of the host, of its log and of its operator.
 fn show(config: Option<&Path>, output: Output) -> CommandResult {
     let project = Project::find(config)?;
-    let host = read_key(&project.layout.host_key())?.public();
+    let key = read_key(&project.layout.host_key())?;
+    let (host, log) = (key.public(), alknet_audit::log_key(&key).public());
     // A host may be moved without its operator's key.
     let operator = project.layout.operator_key();
     let operator = operator.exists().then(|| read_key(&operator)).transpose()?.map(|key| key.public());
     if output.is_json() {
         return output.json(&json!({
             "host": { "fingerprint": Fingerprint::from(&host).to_string(), "iroh_node_id": node_id(&host) },
+            "audit": { "fingerprint": Fingerprint::from(&log).to_string() },
             "operator": operator.map(|key| json!({ "fingerprint": Fingerprint::from(&key).to_string() })),
         }));
     }
-    let mut text = format!("Host      {}\niroh node {}", Fingerprint::from(&host), node_id(&host));
+    let mut text = format!(
+        "Host      {}\niroh node {}\nAudit log {}",
+        Fingerprint::from(&host),
+        node_id(&host),
+        Fingerprint::from(&log)
+    );
     if let Some(operator) = operator {
         text.push_str(&format!("\nOperator  {}", Fingerprint::from(&operator)));
     }

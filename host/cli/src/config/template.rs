@@ -34,14 +34,15 @@ pub(crate) struct PeerLine<'a> {
 }
 
 /// Every scope the host's own operations ask for, with what it opens.
-pub(crate) const SCOPES: [(&str, &str); 9] = [
+pub(crate) const SCOPES: [(&str, &str); 10] = [
     ("session", "open sessions, write and run tools"),
     ("fs:read", "fs/read, fs/list, fs/stat, fs/search"),
     ("fs:write", "fs/write, where the root is writable"),
     ("kv:read", "kv/get, kv/list"),
     ("kv:write", "kv/put, kv/delete, kv/import"),
     ("http:fetch", "http/fetch"),
-    ("audit:read", "audit/*"),
+    ("audit:read", "audit/*, everybody's records"),
+    ("audit:prune", "audit/prune"),
     ("op:register", "op/register: serve operations to this host"),
     ("admin", "host/status"),
 ];

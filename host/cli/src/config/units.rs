@@ -36,6 +36,11 @@ pub(super) fn unix_seconds(at: &Datetime) -> Option<u64> {
     u64::try_from(minutes * 60 + i64::from(time.second.unwrap_or(0))).ok()
 }
 
+/// Unix seconds of a date-time with an offset, such as `2026-01-31T12:00:00Z`.
+pub(crate) fn moment(text: &str) -> Option<u64> {
+    unix_seconds(&text.parse().ok()?)
+}
+
 /// Unix seconds as a date-time in UTC, the form the configuration reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Utc(pub(crate) u64);

@@ -29,6 +29,7 @@ pub(super) struct Stage {
 /// What a stopped host leaves, until it is dropped.
 pub(super) struct Remains {
     pub(super) layout: Layout,
+    /// The log's key.
     pub(super) key: PublicKey,
     folder: TempDir,
 }
@@ -75,7 +76,7 @@ impl Stage {
 
     /// Ends the host in order; what it recorded stays until the remains are dropped.
     pub(super) async fn stop(self) -> CommandResult<Remains> {
-        let key = self.host.public_key();
+        let key = self.host.log().public_key();
         let stopped = self.host.shutdown().await;
         let remains = Remains { layout: self.layout, key, folder: self.folder };
         stopped?;

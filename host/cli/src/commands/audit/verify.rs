@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use alknet_audit::{SignatureState, VerifyError, VerifyOptions, VerifyReport};
+use alknet_audit::evidence::EvidenceReport;
+use alknet_audit::{
+    Evidence, EvidenceError, SignatureState, VerifyError, VerifyOptions, VerifyReport, log_key,
+};
 use alknet_core::{Fingerprint, PublicKey};
 use serde_json::{Value, json};
 
@@ -21,6 +24,9 @@ pub(crate) struct Verified {
 }
 
 pub(super) async fn run(args: &VerifyArgs, context: &Context) -> CommandResult {
+    if let Some(bundle) = &args.bundle {
+        return verify_bundle(bundle, args, context).await;
+    }
     let (dir, key) = subject(args, context)?;
     let checkpoint = args.checkpoint.as_deref().map(read_text).transpose()?;
     let verified = verify_dir(dir, key, checkpoint).await?;
@@ -30,6 +36,72 @@ pub(super) async fn run(args: &VerifyArgs, context: &Context) -> CommandResult {
     } else {
         output.text(&verified.to_text(output.style()))
     }
+}
+
+/// Verifies evidence, which needs nothing but the file and the key.
+async fn verify_bundle(file: &Path, args: &VerifyArgs, context: &Context) -> CommandResult {
+    let key = match &args.key {
+        Some(key) => parse_key(key)?,
+        None => {
+            let project = Project::find(context.config.as_deref()).map_err(CommandError::from);
+            let project = project.map_err(|error| error.hint("or say whose log it is: --key ed25519:…"))?;
+            log_key(&read_key(&project.layout.host_key())?).public()
+        }
+    };
+    let text = read_text(file)?;
+    let checkpoint = args.checkpoint.as_deref().map(read_text).transpose()?;
+    let checked =
+        tokio::task::spawn_blocking(move || Evidence::parse(&text)?.verify(&key, checkpoint.as_deref()));
+    let report = match checked.await {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => return Err(refused(&error, file)),
+        Err(_) => return Err(CommandError::internal("the verification broke off; this is a defect")),
+    };
+    if context.output.is_json() {
+        return context.output.json(&evidence_json(&report, file));
+    }
+    context.output.text(&evidence_text(&report, file, context.output.style()))
+}
+
+fn refused(error: &EvidenceError, file: &Path) -> CommandError {
+    let message = format!("{} does not verify ({}): {}", file.display(), error.reason(), chain(error));
+    CommandError::verification(message).hint("keep the file as it is: it is evidence")
+}
+
+fn evidence_json(report: &EvidenceReport, file: &Path) -> Value {
+    json!({
+        "ok": true,
+        "file": file,
+        "origin": report.origin,
+        "size": report.size,
+        "root": report.root,
+        "records": report.records,
+        "sources": report.sources,
+        "sources_gone": report.sources_gone,
+        "attestations": report.attestations,
+        "consistent": report.consistent,
+    })
+}
+
+fn evidence_text(report: &EvidenceReport, file: &Path, style: Style) -> String {
+    let mut lines = vec![
+        format!("{}  {}", style.green("verified"), file.display()),
+        format!("log       {}", report.origin),
+        format!(
+            "records   {}, each in the log of {} records that the key signed",
+            report.records, report.size
+        ),
+        format!("sources   {}, each with the digest that was recorded", report.sources),
+    ];
+    if report.sources_gone > 0 {
+        lines.push(format!("pruned    {} sources that were not kept any more", report.sources_gone));
+    }
+    lines.push(format!("attested  {} statements, each as the records say", report.attestations));
+    lines.push(format!("root      {}", report.root));
+    if report.consistent {
+        lines.push("since     the log goes on from the checkpoint that was given".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// Verifies the log in a folder against the key that must have signed it.
@@ -60,9 +132,16 @@ fn failure(error: &VerifyError, dir: &Path) -> CommandError {
             CommandError::configuration(format!("there is no log in {}", dir.display()))
                 .hint("a host writes one once it runs: `alknet-agent serve`")
         }
-        _ => CommandError::verification(format!("the log in {} does not verify: {message}", dir.display()))
+        // The index is no evidence: it can be made again.
+        VerifyError::Index { .. } => CommandError::verification(does_not_verify(error, dir))
+            .hint("`alknet-agent audit reindex` makes it anew from the log"),
+        _ => CommandError::verification(does_not_verify(error, dir))
             .hint("keep the folder as it is: it is evidence"),
     }
+}
+
+fn does_not_verify(error: &VerifyError, dir: &Path) -> String {
+    format!("the log in {} does not verify: {} ({})", dir.display(), chain(error), error.reason())
 }
 
 fn is_empty(dir: &Path) -> bool {
@@ -93,7 +172,7 @@ fn from_project(
 ) -> CommandResult<(PathBuf, PublicKey)> {
     let key = match key {
         Some(key) => parse_key(key)?,
-        None => read_key(&layout.host_key())?.public(),
+        None => log_key(&read_key(&layout.host_key())?).public(),
     };
     Ok((dir.unwrap_or_else(|| layout.audit_dir()), key))
 }
@@ -142,6 +221,8 @@ impl Verified {
             "finished": report.finished,
             "unfinished": report.unfinished,
             "sources": report.sources,
+            "pruned": report.pruned,
+            "indexed": report.indexed,
             "first_at": report.times.map(|(first, _)| first),
             "last_at": report.times.map(|(_, last)| last),
             "micros": self.micros(),
@@ -164,6 +245,12 @@ impl Verified {
             report.admitted, report.refused, report.finished
         ));
         lines.push(format!("sources   {}, each with the digest that was recorded", report.sources));
+        if report.pruned > 0 {
+            lines.push(format!("pruned    {} records: hashes are left, and the log says so", report.pruned));
+        }
+        if let Some(indexed) = report.indexed {
+            lines.push(format!("index     {indexed} records, each as the log has it"));
+        }
         lines.push(format!("root      {}", report.root));
         lines.push(format!(
             "signed    {} of {} records, by the key that was asked for",

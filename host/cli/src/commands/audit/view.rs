@@ -36,6 +36,22 @@ pub(super) fn records(entries: &[Value]) -> String {
     table.render("")
 }
 
+/// A record on one line.
+pub(super) fn line(index: u64, record: &Value) -> String {
+    let took = record.get("micros").and_then(Value::as_u64).map(human_micros).unwrap_or_default();
+    let parts = [
+        index.to_string(),
+        timestamp(record.get("time").unwrap_or(&Value::Null)),
+        text(record, "kind").to_owned(),
+        text(record, "caller").to_owned(),
+        about(record).to_owned(),
+        outcome(record),
+        took,
+        text(record, "call").to_owned(),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
 /// A call with everything it called, as a tree: nodes are `{call, entries, calls}`.
 pub(super) fn tree(trace: &Value, asked: &str, style: Style) -> String {
     let mut lines = Vec::new();
