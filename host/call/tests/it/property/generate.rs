@@ -159,7 +159,7 @@ fn steps(
     while depth < 8 && steps.len() < most && dice.chance(85) {
         let route = match dice.below(10) {
             0..6 => Route::Any,
-            6 | 7 => Route::Peer(*dice.pick::<Text>(&PEERS)),
+            6 | 7 => Route::Peer(dice.pick::<Text>(&PEERS)),
             _ => Route::Session(dice.below(2)),
         };
         let name = name(dice, powers, route);
@@ -189,11 +189,11 @@ fn name(dice: &mut Dice, powers: Option<&Powers>, route: Route) -> Text {
         }
         Route::Session(_) => OF_SESSIONS.to_vec(),
     };
-    if names.is_empty() { anything(dice) } else { *dice.pick(&names) }
+    if names.is_empty() { anything(dice) } else { dice.pick::<Text>(&names) }
 }
 
 fn anything(dice: &mut Dice) -> Text {
     let pools: [&[Text]; 5] = [&CURATED, &CURATED, &OFFERED, &OF_SESSIONS, &NOWHERE];
     let pool = *dice.pick(&pools);
-    *dice.pick(pool)
+    dice.pick::<Text>(pool)
 }

@@ -37,6 +37,7 @@ pub(crate) struct Powers {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that the rules speak of")]
 pub(crate) struct Operation {
     pub(crate) external: bool,
     /// An import: Internal whatever it says, and composes nothing.
@@ -81,7 +82,7 @@ pub(crate) struct Step {
     pub(crate) name: Text,
     pub(crate) route: Route,
     pub(crate) bad: bool,
-    pub(crate) below: Vec<Step>,
+    pub(crate) below: Vec<Self>,
 }
 
 pub(crate) type Root = Option<(Text, Held)>;
