@@ -14,11 +14,13 @@
 mod audit;
 mod cli;
 mod config;
+mod conformance;
 mod crash;
 mod demo;
 mod faults;
 mod fuzz;
 mod identities;
+mod python;
 mod remotes;
 mod secrets;
 mod serve;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub(crate) use client::Peer;
 pub(crate) use frames::{Wire, requested};
+pub(crate) use process::Process;
 pub(crate) use project::{Project, Ran, secret_key};
 pub(crate) use serving::Serving;
 

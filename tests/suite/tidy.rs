@@ -173,7 +173,10 @@ fn every_crate_keeps_the_rules_of_the_workspace() {
 fn every_module_of_these_tests_is_declared() {
     let main = read("tests/suite/main.rs");
     let support = read("tests/suite/support.rs");
-    for (folder, root) in [("tests/suite", &main), ("tests/suite/support", &support)] {
+    let conformance = read("tests/suite/conformance.rs");
+    for (folder, root) in
+        [("tests/suite", &main), ("tests/suite/support", &support), ("tests/suite/conformance", &conformance)]
+    {
         for entry in repository().join(folder).read_dir().unwrap() {
             let path = entry.unwrap().path();
             let stem = path.file_stem().unwrap().to_str().unwrap();

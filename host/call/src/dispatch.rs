@@ -209,7 +209,7 @@ async fn drive(
 ) -> Result<Answer, CallError> {
     let answer = match (registration.handler().start(call), door) {
         (Reply::Once(answer), _) => answer.await?,
-        (Reply::Sink(sink), Door::Wire(_, Some(chunks))) => {
+        (Reply::Sink(sink), Door::Wire(_, Some(chunks)) | Door::Feed(chunks)) => {
             sink(Feed::new(chunks, Arc::clone(registration))).await?
         }
         (Reply::Stream(stream), Door::Items(items) | Door::Wire(items, _)) => {

@@ -22,6 +22,8 @@ pub(crate) enum Door<'a> {
     Once,
     /// The items of a subscription, and nothing else.
     Items(&'a mut dyn Items),
+    /// The answer to a publication with these chunks, and nothing else.
+    Feed(Chunks),
     /// A frame: any kind of operation.
     Wire(&'a mut dyn Items, Option<Chunks>),
 }
@@ -51,6 +53,7 @@ impl Door<'_> {
         match (self, Answers::of(kind)) {
             (Self::Once, answers) => answers == Answers::Once,
             (Self::Items(_), answers) => answers == Answers::Stream,
+            (Self::Feed(_), answers) => answers == Answers::Sink,
             (Self::Wire(_, chunks), Answers::Sink) => chunks.is_some(),
             (Self::Wire(..), Answers::Once | Answers::Stream) => true,
         }

@@ -26,7 +26,7 @@ macro_rules! codes {
         impl ErrorCode {
             $($(#[$doc])* pub const $name: Self = Self(Cow::Borrowed(stringify!($name)));)*
 
-            const PROTOCOL: &[Self] = &[$(Self::$name),*];
+            pub(crate) const PROTOCOL: &[Self] = &[$(Self::$name),*];
         }
     };
 }

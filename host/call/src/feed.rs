@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -63,6 +63,19 @@ impl FeedSender {
             mpsc::error::TrySendError::Full(_) => NotFed::Overrun,
             mpsc::error::TrySendError::Closed(_) => NotFed::Over,
         })
+    }
+
+    /// Queues chunks as they come, waiting whenever more than `max` wait; ends with them, with the first error, or when
+    /// no more are taken.
+    pub(crate) async fn forward(self, chunks: impl Stream<Item = Chunk> + Send, max: usize) {
+        let mut chunks = std::pin::pin!(chunks);
+        while let Some(chunk) = chunks.next().await {
+            let is_last = chunk.is_err();
+            if self.offer(chunk, 0, usize::MAX).is_err() || is_last {
+                return;
+            }
+            self.settled(max).await;
+        }
     }
 
     /// Waits until at most `max` chunks wait, or until no more are taken.

@@ -60,13 +60,16 @@ pub enum AdapterError {
     Replaced,
 }
 
+/// Says of the name that an operation has at its peer whether it is imported.
+pub type NameFilter = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// Which operations of a peer are imported, and under which names.
 #[derive(Clone, Default)]
 pub struct ImportOptions {
     /// Put before every name, as a namespace of its own: `prefix/name`. Sugar: peers may have operations of one name.
     pub prefix: Option<String>,
-    /// Says of a peer's own name whether it is imported; everything, when absent.
-    pub filter: Option<Arc<dyn Fn(&str) -> bool + Send + Sync>>,
+    /// Everything is imported, when absent.
+    pub filter: Option<NameFilter>,
     /// Keeps from the peer on whose behalf it is called.
     pub hides_callers: bool,
     /// Shown to the peer while its operations are listed.

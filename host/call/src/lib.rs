@@ -38,6 +38,8 @@ mod dispatch;
 mod door;
 mod error;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod handler;
 mod import;
@@ -69,7 +71,7 @@ pub use error::{CallError, ErrorCode};
 pub use feed::Feed;
 pub use gate::Admitted;
 pub use handler::{Answers, Handler, Reply, handler_fn, sink_handler, stream_handler, typed_handler};
-pub use import::{AdapterError, FromCall, ImportOptions, OperationAdapter};
+pub use import::{AdapterError, FromCall, ImportOptions, NameFilter, OperationAdapter};
 pub use layers::{LayerKind, PeerRef, SessionLayer};
 pub use limits::Limits;
 pub use link::{CallOptions, Link, Publication, Subscription};

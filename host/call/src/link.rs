@@ -14,10 +14,11 @@ mod writer;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use alknet_core::{
-    AuthContext, AuthToken, Connection, DrainSignal, HandlerError, Identity, IdentityProvider, StreamError,
+    AuthContext, AuthToken, Connection, DrainSignal, HandlerError, Identity, IdentityId, IdentityProvider,
+    StreamError,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -189,13 +190,13 @@ impl Link {
         loop {
             match self.0.connection.accept_bi().await {
                 Ok((send, recv)) => {
-                    if self.0.streams.len() >= self.limits().streams_max.saturating_mul(2) {
+                    if !self.has_room_for_stream() {
                         tracing::warn!("a peer opened more streams than it may");
                         continue;
                     }
                     let sender = stream::spawn(self, send, recv);
                     self.0.outgoing.accepted(&sender);
-                    self.reclaim(&sender);
+                    self.note_accepted(&sender);
                 }
                 Err(StreamError::StreamClosed) => {}
                 Err(StreamError::ConnectionClosed | StreamError::Timeout | StreamError::Internal(_)) => break,
@@ -211,19 +212,27 @@ impl Link {
         }
     }
 
-    /// Notes a new stream. Where a peer has many open, the one that was idle for the longest time is closed: some open
-    /// one for each call and end none.
-    fn reclaim(&self, opened: &FrameSender) {
-        let mut accepted = self.0.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether the peer may open one more stream. Where it has many open, the one that was idle for the longest time is
+    /// closed: some peers open one for each call and end none.
+    fn has_room_for_stream(&self) -> bool {
+        let mut accepted = self.open_streams();
         accepted.retain(|stream| !stream.is_over());
-        accepted.push(opened.downgrade());
-        if accepted.len() <= self.limits().streams_max / 2 {
-            return;
+        if accepted.len() < self.limits().streams_max / 2 {
+            return true;
         }
         let idle = accepted.iter().filter_map(|stream| Some((stream.idle_since()?, stream)));
         if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
             longest.close();
         }
+        accepted.len() < self.limits().streams_max
+    }
+
+    fn note_accepted(&self, opened: &FrameSender) {
+        self.open_streams().push(opened.downgrade());
+    }
+
+    fn open_streams(&self) -> MutexGuard<'_, Vec<WeakFrameSender>> {
+        self.0.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_one_stream(&self) -> bool {
@@ -240,6 +249,11 @@ impl Link {
             Some(fingerprint) => self.0.identities.resolve_from_fingerprint(fingerprint),
             None => self.0.auth.identity.clone(),
         }
+    }
+
+    /// Whether the key of the connection is this peer's, at this moment.
+    pub(crate) fn is_known_as(&self, peer: &IdentityId) -> bool {
+        self.connection_identity().is_some_and(|identity| identity.id() == peer)
     }
 
     /// Whether the peer may send a frame body of so many bytes: a stranger less than a peer that is known, by its key

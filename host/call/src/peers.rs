@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use alknet_core::IdentityId;
 use arc_swap::ArcSwap;
 
-use crate::{OpName, Registration, RegistrationError, Registry};
+use crate::{OpName, Provenance, Registration, RegistrationError, Registry};
 
 /// The peers of a host. Cheap to clone; every clone is the same.
 #[derive(Clone)]
@@ -102,9 +102,12 @@ impl Peers {
         Attachment { peers: self.clone(), peer, generation }
     }
 
-    /// Whether a name may be a peer's at all: no layer is shadowed, on any way in.
+    /// Whether an operation may be a peer's at all: a leaf that was imported, and no layer is shadowed, on any way in.
     fn check(&self, registration: &Registration) -> Result<(), RegistrationError> {
         let name = registration.spec().name();
+        if registration.provenance() != Provenance::FromCall {
+            return Err(RegistrationError::Namespace(name.clone()));
+        }
         if self.0.curated.get(name.as_str()).is_some() {
             return Err(RegistrationError::Exists(name.clone()));
         }
@@ -133,11 +136,14 @@ impl Attachment {
         &self.peer
     }
 
-    /// Adds one operation, or replaces the peer's own of the same name.
+    /// Adds one operation, or replaces the peer's own of the same name. It is an import ([`ImportedFrom::Call`]): an
+    /// assembly may offer one on behalf of a peer.
     ///
     /// # Errors
     /// [`OfferError`]; nothing is changed then.
-    pub(crate) fn offer(&self, registration: Registration, replace: bool) -> Result<(), OfferError> {
+    ///
+    /// [`ImportedFrom::Call`]: crate::ImportedFrom::Call
+    pub fn offer(&self, registration: Registration, replace: bool) -> Result<(), OfferError> {
         self.peers.check(&registration)?;
         let name = registration.spec().name().clone();
         let _changing = self.peers.lock();
@@ -145,7 +151,7 @@ impl Attachment {
         if operations.contains_key(&name) && !replace {
             return Err(RegistrationError::Exists(name).into());
         }
-        operations.insert(name, Arc::new(registration));
+        operations.insert(name, Arc::new(registration.served_by(self.peer.clone())));
         self.put(operations)
     }
 
@@ -153,12 +159,13 @@ impl Attachment {
     ///
     /// # Errors
     /// [`OfferError`]; nothing is changed then.
-    pub(crate) fn replace_all(&self, registrations: Vec<Registration>) -> Result<(), OfferError> {
+    pub fn replace_all(&self, registrations: Vec<Registration>) -> Result<(), OfferError> {
         let mut operations = BTreeMap::new();
         for registration in registrations {
             self.peers.check(&registration)?;
             let name = registration.spec().name().clone();
-            if operations.insert(name.clone(), Arc::new(registration)).is_some() {
+            let served = Arc::new(registration.served_by(self.peer.clone()));
+            if operations.insert(name.clone(), served).is_some() {
                 return Err(OfferError::SamePeerCollision(name));
             }
         }

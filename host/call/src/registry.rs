@@ -91,7 +91,7 @@ impl Registration {
         Self::new(spec, Box::new(handler), Provenance::Local)
     }
 
-    /// An import: forced Internal, composes nothing.
+    /// An import: Internal, composes nothing.
     pub fn imported(from: ImportedFrom, spec: OperationSpec, handler: impl Handler) -> Self {
         let provenance = match from {
             ImportedFrom::OpenApi => Provenance::FromOpenApi,
@@ -109,7 +109,12 @@ impl Registration {
 
     /// An operation that a peer serves.
     pub(crate) fn of_peer(peer: IdentityId, spec: OperationSpec, handler: impl Handler) -> Self {
-        Self { peer: Some(peer), ..Self::imported(ImportedFrom::Call, spec, handler) }
+        Self::imported(ImportedFrom::Call, spec, handler).served_by(peer)
+    }
+
+    /// The same operation, which this peer serves.
+    pub(crate) fn served_by(self, peer: IdentityId) -> Self {
+        Self { peer: Some(peer), ..self }
     }
 
     /// An operation of the host that composes others.
@@ -133,6 +138,16 @@ impl Registration {
         }
         let base = Self::new(spec.internal(), Box::new(handler), Provenance::Session);
         Ok(Self { composition: composition.into_composition(), digest: Some(digest), ..base })
+    }
+
+    /// Opens an import of documents to the wire, by a decision of the assembly. Operations of peers and of sessions
+    /// stay Internal, whoever asks.
+    #[must_use]
+    pub fn exposed(mut self) -> Self {
+        if !matches!(self.provenance, Provenance::Session | Provenance::FromCall) {
+            self.spec = self.spec.external();
+        }
+        self
     }
 
     /// Gives the operation credentials of its own.

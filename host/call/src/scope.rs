@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use alknet_core::{Capabilities, Clock, Identity};
 use futures_util::Stream;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -226,6 +226,43 @@ impl CallScope {
         self.compose(Composer { peer, ..self.composer() }, name, input).await
     }
 
+    /// Takes the items of a subscription of this host or of a peer, on this operation's authority, as fast as the
+    /// stream is polled. The stream ends after its first error; dropping it stops the subscription. The errors are
+    /// those of [`CallScope::invoke`], as the only item.
+    pub fn subscribe(
+        &self,
+        peer: PeerRef,
+        name: &str,
+        input: Value,
+    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static {
+        self.items(Composer { peer, ..self.composer() }, self.0.tree.clone(), name, input)
+    }
+
+    /// Publishes chunks to an operation of this host or of a peer, on this operation's authority, as fast as they are
+    /// taken; an error among the chunks ends the publication with it.
+    ///
+    /// # Errors
+    /// As [`CallScope::invoke`].
+    pub async fn publish(
+        &self,
+        peer: PeerRef,
+        name: &str,
+        input: Value,
+        chunks: impl Stream<Item = Result<Value, CallError>> + Send,
+    ) -> Result<Value, CallError> {
+        let caller = Caller::Operation(Composer { peer, ..self.composer() });
+        let asked = Asked { caller, tree: self.0.tree.clone(), name, input };
+        let (sender, queue) = crate::feed::feed();
+        let dispatcher = self.0.dispatcher.clone();
+        let call: BoxFuture<'_, _> = Box::pin(dispatcher.dispatch(asked, Door::Feed(queue)));
+        let feeding = std::pin::pin!(sender.forward(chunks, self.limits().feed_queue_max));
+        match futures_util::future::select(call, feeding).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), call)) => call.await,
+        }?
+        .into_value()
+    }
+
     /// Enters a session and composes one of its operations.
     ///
     /// # Errors
@@ -249,10 +286,20 @@ impl CallScope {
         input: Value,
     ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static {
         let (composer, tree) = self.enter(session, name);
-        let (dispatcher, name) = (self.0.dispatcher.clone(), name.clone());
+        self.items(composer, tree, name.as_str(), input)
+    }
+
+    fn items(
+        &self,
+        composer: Composer,
+        tree: Tree,
+        name: &str,
+        input: Value,
+    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static {
+        let (dispatcher, name) = (self.0.dispatcher.clone(), name.to_owned());
         crate::items::stream(move |mut items| async move {
             let caller = Caller::Operation(composer);
-            let asked = Asked { caller, tree, name: name.as_str(), input };
+            let asked = Asked { caller, tree, name: &name, input };
             dispatcher.dispatch(asked, Door::Items(&mut items)).await.map(drop)
         })
     }

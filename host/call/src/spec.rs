@@ -181,6 +181,11 @@ impl OperationSpec {
         self
     }
 
+    pub(crate) fn external(mut self) -> Self {
+        self.visibility = Visibility::External;
+        self
+    }
+
     /// Sets what callers must hold.
     #[must_use]
     pub fn access(mut self, access: AccessControl) -> Self {

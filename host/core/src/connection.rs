@@ -27,6 +27,9 @@ pub trait BidiSource: Send + Sync + 'static {
     fn remote_addr(&self) -> Option<SocketAddr>;
     /// Closes the connection; transports without close codes ignore them.
     fn close(&self, code: u32, reason: &str);
+    /// A stream that the peer had opened was given up on this side while the peer may still hold its end: it may open
+    /// another one, where the transport counts streams.
+    fn stream_given_up(&self) {}
 }
 
 /// The writing half of a stream of a transport that tells when the peer stops reading.
@@ -155,6 +158,12 @@ impl Connection {
     /// Closes the connection with an application code.
     pub fn close(&self, code: u32, reason: &str) {
         self.0.source.close(code, reason);
+    }
+
+    /// Lets the peer open one more stream, for one that was given up on this side while the peer may still hold its
+    /// end. Bounded by the transport.
+    pub fn stream_given_up(&self) {
+        self.0.source.stream_given_up();
     }
 
     /// Notes who the peer turned out to be, for logs. Access control never reads it.

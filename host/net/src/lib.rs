@@ -105,4 +105,4 @@ pub use endpoint::{Endpoint, EndpointConfig, IrohConfig, QuicConfig, UnixConfig}
 pub use error::{DialError, EndpointError};
 pub use limits::{NetLimits, SharedRates};
 #[cfg(unix)]
-pub use unix::dial_unix;
+pub use unix::{dial_unix, over_unix};

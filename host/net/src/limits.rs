@@ -23,6 +23,9 @@ pub struct NetLimits {
     /// Bidirectional streams the peer may have open on one connection. The transport reserves memory for each
     /// of them in advance, about 83 bytes.
     pub streams_per_connection_max: u32,
+    /// Streams that a peer may leave open over the life of one direct QUIC connection after this side has given them up;
+    /// each costs as much memory as an allowed one.
+    pub streams_given_up_max: u32,
     /// Bytes a peer may send on one stream before they are read.
     pub stream_receive_bytes_max: u32,
     /// Bytes a peer may send on all streams of a connection before they are read.
@@ -48,6 +51,7 @@ impl Default for NetLimits {
             handshake_timeout: Duration::from_secs(10),
             dial_timeout: Duration::from_secs(10),
             streams_per_connection_max: 128,
+            streams_given_up_max: 16_384,
             stream_receive_bytes_max: 1 << 20,
             connection_receive_bytes_max: 8 << 20,
             connection_send_bytes_max: 8 << 20,

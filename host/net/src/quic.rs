@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alknet_core::{
@@ -53,10 +54,11 @@ impl Listener {
 }
 
 impl Listen for Listener {
-    type Attempt = quinn::Incoming;
+    type Attempt = Incoming;
 
-    async fn accept(&self) -> Option<quinn::Incoming> {
-        self.endpoint.accept().await
+    async fn accept(&self) -> Option<Incoming> {
+        let (attempt, limits) = (self.endpoint.accept().await?, self.limits);
+        Some(Incoming { attempt, limits })
     }
 
     async fn close(&self) {
@@ -64,34 +66,41 @@ impl Listen for Listener {
     }
 }
 
-impl Attempt for quinn::Incoming {
+/// A connection attempt over UDP.
+pub(crate) struct Incoming {
+    attempt: quinn::Incoming,
+    limits: NetLimits,
+}
+
+impl Attempt for Incoming {
     fn origin(&self) -> Origin {
-        self.remote_address().ip().into()
+        self.attempt.remote_address().ip().into()
     }
 
     fn validated(&self) -> bool {
-        self.remote_address_validated()
+        self.attempt.remote_address_validated()
     }
 
     fn challenge(self) {
-        if let Err(refused) = self.retry() {
+        if let Err(refused) = self.attempt.retry() {
             refused.into_incoming().refuse();
         }
     }
 
     fn refuse(self) {
-        Self::refuse(self);
+        self.attempt.refuse();
     }
 
     async fn handshake(self) -> Result<Established, io::Error> {
-        let connection = self.accept().map_err(io::Error::other)?.await.map_err(io::Error::other)?;
+        let connection = self.attempt.accept().map_err(io::Error::other)?.await.map_err(io::Error::other)?;
         let alpn = connection
             .handshake_data()
             .and_then(|data| data.downcast::<HandshakeData>().ok())
             .and_then(|data| data.protocol)
             .ok_or_else(|| io::Error::other("no ALPN was negotiated"))?;
         let fingerprint = client_key(&connection)?;
-        Ok(Established { connection: Connection::new(Quic(connection), alpn), fingerprint })
+        let source = Quic::new(connection, &self.limits);
+        Ok(Established { connection: Connection::new(source, alpn), fingerprint })
     }
 }
 
@@ -138,7 +147,7 @@ impl Dials {
             .connect_with(config, addr, tls::SERVER_NAME)
             .map_err(|error| Failure::Other(io::Error::other(error)))?;
         match connecting.await {
-            Ok(connection) => Ok(Connection::new(Quic(connection), alpn.to_vec())),
+            Ok(connection) => Ok(Connection::new(Quic::new(connection, limits), alpn.to_vec())),
             Err(error) => match shown.get() {
                 Some(shown) => Err(Failure::WrongKey(Some(*shown))),
                 None => Err(raw::failure(error)),
@@ -193,23 +202,45 @@ fn transport(limits: &NetLimits) -> TransportConfig {
 }
 
 /// A quinn connection. When the last clone of it and of its streams drops, it closes with code 0.
-struct Quic(quinn::Connection);
+struct Quic {
+    connection: quinn::Connection,
+    streams_max: u32,
+    given_up_max: u32,
+    /// Streams of the peer that were given up while it may still hold its end.
+    given_up: AtomicU32,
+}
+
+impl Quic {
+    fn new(connection: quinn::Connection, limits: &NetLimits) -> Self {
+        let (streams_max, given_up_max) = (limits.streams_per_connection_max, limits.streams_given_up_max);
+        Self { connection, streams_max, given_up_max, given_up: AtomicU32::new(0) }
+    }
+}
 
 #[async_trait]
 impl BidiSource for Quic {
     async fn accept_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
-        raw::streams(self.0.accept_bi().await)
+        raw::streams(self.connection.accept_bi().await)
     }
 
     async fn open_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
-        raw::streams(self.0.open_bi().await)
+        raw::streams(self.connection.open_bi().await)
     }
 
     fn remote_addr(&self) -> Option<SocketAddr> {
-        Some(self.0.remote_address())
+        Some(self.connection.remote_address())
     }
 
     fn close(&self, code: u32, reason: &str) {
-        self.0.close(VarInt::from_u32(code), reason.as_bytes());
+        self.connection.close(VarInt::from_u32(code), reason.as_bytes());
+    }
+
+    /// The transport counts a stream until both ends have ended it; a peer that never does is not to run out of them.
+    fn stream_given_up(&self) {
+        let given_up = self.given_up.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if given_up <= self.given_up_max {
+            let allowed = VarInt::from_u32(self.streams_max.saturating_add(given_up));
+            self.connection.set_max_concurrent_bi_streams(allowed);
+        }
     }
 }

@@ -5,12 +5,18 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use alknet_core::{Connection, RecvStream, SendStream};
+use alknet_core::{Connection, RecvStream, SendStream, WatchedWrite};
+use futures_io::AsyncWrite;
+use tokio::io::Interest;
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio_util::compat::{TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _, TokioAsyncWriteCompatExt as _};
 
 use crate::gate::Origin;
 use crate::source::{Attempt, Established, Listen};
@@ -135,13 +141,66 @@ impl Attempt for Accepted {
 
     async fn handshake(self) -> Result<Established, io::Error> {
         std::future::ready(()).await;
-        Ok(Established { connection: connection(self.stream, self.alpn), fingerprint: None })
+        Ok(Established { connection: connection(self.stream, self.alpn)?, fingerprint: None })
     }
 }
 
-fn connection(stream: UnixStream, alpn: Vec<u8>) -> Connection {
+/// The calls of a connection end with its peer, so a peer that is gone has to be noticed while nothing is read or
+/// written.
+fn connection(stream: UnixStream, alpn: Vec<u8>) -> io::Result<Connection> {
+    let watch = stream.as_fd().try_clone_to_owned()?;
+    let watch = UnixStream::from_std(watch.into())?;
     let (recv, send) = stream.into_split();
-    Connection::from_stream(SendStream::new(send.compat_write()), RecvStream::new(recv.compat()), alpn, None)
+    let send = SendStream::watched(Watched { send: send.compat_write(), watch });
+    Ok(Connection::from_stream(send, RecvStream::new(recv.compat()), alpn, None))
+}
+
+/// The writing half of a socket, and a second handle of it with a readiness of its own to wait for.
+struct Watched {
+    send: Compat<OwnedWriteHalf>,
+    watch: UnixStream,
+}
+
+impl WatchedWrite for Watched {
+    /// A peer that has only ended its own half still reads; one that has closed the socket makes even an empty write
+    /// fail.
+    fn poll_stopped(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if ready!(self.watch.poll_write_ready(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            if self.watch.try_write(&[]).is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+                return Poll::Ready(());
+            }
+            // Nothing but another event of the socket is to wake this again.
+            let used: io::Result<()> =
+                self.watch.try_io(Interest::WRITABLE, || Err(io::ErrorKind::WouldBlock.into()));
+            drop(used);
+        }
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.send).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.send).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.send).poll_close(cx)
+    }
+}
+
+/// A connection over one end of a pair of sockets, or over a socket that was opened elsewhere.
+///
+/// # Errors
+/// When the socket cannot be registered with the runtime.
+pub fn over_unix(stream: std::os::unix::net::UnixStream, alpn: &[u8]) -> io::Result<Connection> {
+    stream.set_nonblocking(true)?;
+    connection(UnixStream::from_std(stream)?, alpn.to_vec())
 }
 
 /// Opens the socket of a host on this machine. The host is whoever could make a file there: the folder must be private.
@@ -150,7 +209,7 @@ fn connection(stream: UnixStream, alpn: Vec<u8>) -> Connection {
 /// [`DialError::Transport`].
 pub async fn dial_unix(path: &Path, alpn: &[u8]) -> Result<Connection, DialError> {
     let stream = UnixStream::connect(path).await.map_err(DialError::Transport)?;
-    Ok(connection(stream, alpn.to_vec()))
+    connection(stream, alpn.to_vec()).map_err(DialError::Transport)
 }
 
 /// How long accepting rests after a failure, so that a lack of file descriptors does not become a busy loop.

@@ -1,6 +1,6 @@
 //! Frames made by hand, on a stream of a real connection.
 
-use alknet_core::{Connection, RecvStream, SendStream};
+use alknet_core::{Connection, RecvStream, SendStream, StreamError};
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
 use serde_json::{Value, json};
 
@@ -13,8 +13,12 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// A new stream, or the only one of a connection that has one.
     pub(crate) async fn open(connection: &Connection) -> Self {
-        let (send, recv) = soon("a stream", connection.open_bi()).await.unwrap();
+        let (send, recv) = match soon("a stream", connection.open_bi()).await {
+            Err(StreamError::StreamClosed) => soon("the stream", connection.accept_bi()).await.unwrap(),
+            opened => opened.unwrap(),
+        };
         Self { send, recv }
     }
 

@@ -1,7 +1,7 @@
 //! A child process whose output is gathered while it runs, and which does not outlive its test.
 
 use std::io::{Read, Write as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,19 +24,20 @@ struct Gathered {
 
 impl Process {
     /// Starts a process with this on its standard input.
-    pub(crate) fn start(mut command: Command, input: &str) -> Self {
-        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
-        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let process = Self { stdout: Gathered::of(stdout), stderr: Gathered::of(stderr), child };
-        process.feed(input)
-    }
-
-    fn feed(mut self, input: &str) -> Self {
-        let mut stdin = self.child.stdin.take().unwrap();
+    pub(crate) fn start(command: Command, input: &str) -> Self {
+        let (process, mut stdin) = Self::start_open(command);
         // A process that does not read its input may be gone already.
         stdin.write_all(input.as_bytes()).unwrap_or_default();
-        self
+        process
+    }
+
+    /// Starts a process whose standard input stays open until the second half is dropped.
+    pub(crate) fn start_open(mut command: Command) -> (Self, ChildStdin) {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        (Self { stdout: Gathered::of(stdout), stderr: Gathered::of(stderr), child }, stdin)
     }
 
     /// Sends it a signal by its name, such as `HUP`.

@@ -1,13 +1,12 @@
 //! `services/list`: the External operations the caller may run (call.md section 15).
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
+use super::nothing;
 use crate::gate::is_visible;
 use crate::{CallScope, OperationSpec, Registration, SpecError, typed_handler};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct Input {}
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Output {
@@ -27,9 +26,10 @@ pub(super) struct Entry {
 }
 
 pub(super) fn registration() -> Result<Registration, SpecError> {
-    let spec = OperationSpec::query::<Input, Output>("services/list")?
+    let spec = OperationSpec::query::<Value, Output>("services/list")?
+        .input(nothing()?)
         .describe("Lists the operations you may call.");
-    Ok(Registration::local(spec, typed_handler(|_: Input, scope: CallScope| async move { Ok(list(&scope)) })))
+    Ok(Registration::local(spec, typed_handler(|_: Value, scope: CallScope| async move { Ok(list(&scope)) })))
 }
 
 fn list(scope: &CallScope) -> Output {

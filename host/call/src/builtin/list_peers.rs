@@ -4,14 +4,13 @@
 //! suffice for.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::list::{Entry, entry};
+use super::nothing;
 use crate::gate::{is_open_to, is_visible};
 use crate::{CallScope, Registration, SpecError, typed_handler};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct Input {}
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Output {
@@ -27,9 +26,10 @@ struct PeerView {
 }
 
 pub(super) fn registration() -> Result<Registration, SpecError> {
-    let spec = crate::OperationSpec::query::<Input, Output>("services/list-peers")?
+    let spec = crate::OperationSpec::query::<Value, Output>("services/list-peers")?
+        .input(nothing()?)
         .describe("Lists what this host and its peers offer, peer by peer.");
-    Ok(Registration::local(spec, typed_handler(|_: Input, scope: CallScope| async move { Ok(list(&scope)) })))
+    Ok(Registration::local(spec, typed_handler(|_: Value, scope: CallScope| async move { Ok(list(&scope)) })))
 }
 
 fn list(scope: &CallScope) -> Output {

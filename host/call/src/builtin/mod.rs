@@ -5,7 +5,9 @@ mod list_peers;
 mod register;
 mod schema;
 
-use crate::{RegistrationError, RegistryBuilder, SpecError};
+use serde_json::json;
+
+use crate::{RegistrationError, RegistryBuilder, Schema, SpecError};
 
 /// Why the discovery operations could not be added.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,12 @@ pub enum DiscoveryError {
     /// A specification is not valid: a defect of this crate.
     #[error(transparent)]
     Spec(#[from] SpecError),
+}
+
+/// The input of operations that take none: an object of which nothing is read, or nothing at all.
+fn nothing() -> Result<Schema, SpecError> {
+    let source = json!({ "type": ["object", "null"] });
+    Schema::compile(source, 256).map_err(|error| SpecError::Schema { which: "input".to_owned(), error })
 }
 
 /// Adds `services/list` and `services/schema`.

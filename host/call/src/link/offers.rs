@@ -51,6 +51,7 @@ impl Link {
     ) -> Result<(), OfferError> {
         let attachment = self.attachment(peer).ok_or(OfferError::Replaced)?;
         let remote = RemoteOperation::new(self.clone(), spec.name().to_string(), spec.kind());
+        let remote = remote.announced(peer);
         attachment.offer(Registration::of_peer(peer.clone(), spec, remote), replace)
     }
 

@@ -75,7 +75,7 @@ impl Link {
         let sender = self.outgoing_stream().await?;
         let (id, answer) = self.0.pending.begin(sender.stream())?;
         let mut waiting = Waiting { link: self, sender: &sender, id, sent: false };
-        self.request(&sender, id, name, input, options).await?;
+        request(&sender, id, (name, input), options).await?;
         waiting.sent = true;
         let timeout = options.timeout.unwrap_or(self.limits().call_timeout);
         match tokio::time::timeout(timeout, answer).await {
@@ -100,7 +100,7 @@ impl Link {
         let (sender, alone) = self.own_stream().await?;
         let taken = self.0.pending.subscribe(sender.stream(), alone, self.limits().subscription_queue_max)?;
         let mut ours = Ours { link: self.clone(), sender, id: taken.id, alone, sent: false };
-        self.request(&ours.sender, ours.id, name, input, options).await?;
+        request(&ours.sender, ours.id, (name, input), options).await?;
         ours.sent = true;
         let timeout = options.timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
         Ok(Subscription { taken, ours, timeout, over: false })
@@ -119,25 +119,9 @@ impl Link {
         let (sender, alone) = self.own_stream().await?;
         let (id, answer) = self.0.pending.begin(sender.stream())?;
         let mut ours = Ours { link: self.clone(), sender, id, alone, sent: false };
-        self.request(&ours.sender, id, name, input, options).await?;
+        request(&ours.sender, id, (name, input), options).await?;
         ours.sent = true;
         Ok(Publication { ours, answer: Some(answer), early: None, timeout: options.timeout })
-    }
-
-    async fn request(
-        &self,
-        sender: &FrameSender,
-        id: OurId,
-        name: &str,
-        input: &Value,
-        options: &CallOptions,
-    ) -> Result<(), CallError> {
-        if sender.is_over() {
-            return Err(undelivered());
-        }
-        let auth_token = options.auth_token.as_ref().map(Secret::expose_secret);
-        let request = Outbound { name, input, auth_token, on_behalf_of: options.on_behalf_of.as_ref() };
-        sender.send(Encoder::request(&id.to_string(), &request)?).await
     }
 
     async fn outgoing_stream(&self) -> Result<FrameSender, CallError> {
@@ -194,6 +178,21 @@ impl Link {
             self.0.streams.spawn(async move { drop(sender.send(frame).await) });
         }
     }
+}
+
+/// Sends `call.requested`.
+async fn request(
+    sender: &FrameSender,
+    id: OurId,
+    (name, input): (&str, &Value),
+    options: &CallOptions,
+) -> Result<(), CallError> {
+    if sender.is_over() {
+        return Err(undelivered());
+    }
+    let auth_token = options.auth_token.as_ref().map(Secret::expose_secret);
+    let request = Outbound { name, input, auth_token, on_behalf_of: options.on_behalf_of.as_ref() };
+    sender.send(Encoder::request(&id.to_string(), &request)?).await
 }
 
 /// Aborts the call at the peer when nobody waits for its answer any more.

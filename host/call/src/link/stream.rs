@@ -1,6 +1,7 @@
 //! One stream: a reader that takes events in order, begins calls and passes on what belongs to calls that run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use alknet_core::{RecvStream, SendStream};
 
@@ -16,7 +17,8 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
-    let (sender, writer) = writer::pair(stream, send, limits.write_queue_max, limits.write_timeout);
+    let bounds = (limits.write_queue_max, limits.write_timeout);
+    let (sender, writer) = writer::pair(stream, send, bounds, link.0.stop.child_token());
     let reader = FrameReader::new(recv, limits.frame_read_timeout);
     let writing = {
         let link = link.clone();
@@ -32,13 +34,8 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
 }
 
 async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSender) {
-    let (stop, closing) = (link.0.stop.clone(), sender.closing());
-    let mut ended = std::pin::pin!(async {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = closing.cancelled() => {}
-        }
-    });
+    let closing = sender.closing();
+    let mut ended = std::pin::pin!(closing.cancelled());
     loop {
         let next = tokio::select! {
             biased;
@@ -73,7 +70,16 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
     sender.end();
     link.0.outgoing.finished(sender.stream()).await;
     link.0.pending.fail_stream(sender.stream());
+    let given_up = closing.is_cancelled() && !link.0.stop.is_cancelled();
+    // The writing half ends with the last sender.
+    drop(sender);
+    if given_up && tokio::time::timeout(LINGER, reader.discard()).await.is_err() {
+        link.0.connection.stream_given_up();
+    }
 }
+
+/// How long a stream that is closed on this side waits for the peer to end its half too. Most do at once.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// What is known of the frame that an event came in.
 #[derive(Debug, Clone, Copy)]

@@ -51,7 +51,7 @@ struct Shared {
     out: Mutex<Out>,
     /// The peer has finished the stream: no answer will come on it.
     ended: AtomicBool,
-    /// Ends the reading of the stream; with the last call on it, the writing ends too.
+    /// Ends the reading of the stream, as the end of the link does; with the last call on it, the writing ends too.
     closing: CancellationToken,
     /// Calls of the peer that came in on it and run.
     calls: AtomicU32,
@@ -83,8 +83,8 @@ enum Direct {
 pub(super) fn pair(
     stream: StreamId,
     send: SendStream,
-    queue_max: usize,
-    timeout: Duration,
+    (queue_max, timeout): (usize, Duration),
+    closing: CancellationToken,
 ) -> (FrameSender, Writer) {
     let (frames, queue) = mpsc::channel(queue_max);
     let out = Mutex::new(Out { send, queued: 0 });
@@ -92,7 +92,7 @@ pub(super) fn pair(
         stream,
         out,
         ended: AtomicBool::new(false),
-        closing: CancellationToken::new(),
+        closing,
         calls: AtomicU32::new(0),
         idle_since: AtomicU64::new(0),
     });

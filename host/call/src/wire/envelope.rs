@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// A frame's members. Unknown members are ignored; a missing, mistyped or repeated one is a fault of the frame.
@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 "id" => id.replace(map.next_value::<Borrowed<'de>>()?.0).is_some(),
                 "payload" => payload.replace(map.next_value::<Payload>()?).is_some(),
                 _ => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value::<Skipped>()?;
                     false
                 }
             };
@@ -158,7 +158,7 @@ impl<'de, S: Shape<'de>> Visitor<'de> for AnyVisitor<S> {
         Ok(self.0.text(text))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
+        while items.next_element::<Skipped>()?.is_some() {}
         Ok(self.0.other())
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -177,8 +177,31 @@ impl<'de> Shape<'de> for TextOnly {
         Text::String(text.to_owned())
     }
     fn map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        while map.next_entry::<Skipped, Skipped>()?.is_some() {}
         Ok(Text::Mistyped)
+    }
+}
+
+/// A value that nobody looks at. It is held to the same depth as every other, which serde's own kind of it is not.
+struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyVisitor(Self))
+    }
+}
+
+impl<'de> Shape<'de> for Skipped {
+    type Value = Self;
+    fn other(self) -> Self {
+        self
+    }
+    fn text(self, _: &str) -> Self {
+        self
+    }
+    fn map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
     }
 }
 
@@ -206,7 +229,7 @@ impl<'de> Shape<'de> for PayloadMembers {
                 "output" => payload.output.replace(map.next_value()?).is_some(),
                 "details" => payload.details.replace(map.next_value()?).is_some(),
                 _ => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value::<Skipped>()?;
                     false
                 }
             };

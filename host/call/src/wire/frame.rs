@@ -79,6 +79,12 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
+    /// Reads to the end and keeps nothing.
+    pub(crate) async fn discard(&mut self) {
+        let mut buffer = [0; 256];
+        while matches!(self.recv.read(&mut buffer).await, Ok(1..)) {}
+    }
+
     /// The body length the header announces, once there is a header.
     fn length(&self) -> Option<usize> {
         let arrived = self.buffer.get(self.begin..self.end).unwrap_or_default();

@@ -1,3 +1,5 @@
+mod document;
+
 use std::time::Duration;
 
 use futures_util::io::Cursor;
@@ -88,6 +90,12 @@ fn is_fault(body: &str) -> bool {
 #[test]
 fn envelopes_with_bad_members_are_faults() {
     let deep = format!(r#"{{"type":"call.requested","id":"1","payload":{{"input":{}}}}}"#, "[".repeat(200));
+    let nest = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    // Nobody looks at these, and they are held to the same depth.
+    let unknown_deep = format!(r#"{{"type":"x","id":"1","payload":{{}},"more":{}}}"#, nest(130));
+    let ignored_deep = format!(r#"{{"type":"x","id":"1","payload":{{"more":{}}}}}"#, nest(130));
+    let shapeless_deep = format!(r#"{{"type":"x","id":"1","payload":{}}}"#, nest(130));
+    assert!(!is_fault(&format!(r#"{{"type":"x","id":"1","payload":{}}}"#, nest(120))));
     let table = [
         "",
         "null",
@@ -103,6 +111,9 @@ fn envelopes_with_bad_members_are_faults() {
         r#"{"type":"a","id":"a","payload":{},"payload":{}}"#,
         r#"{"type":"a","id":"a","payload":{}} x"#,
         &deep,
+        &unknown_deep,
+        &ignored_deep,
+        &shapeless_deep,
     ];
     for body in table {
         assert!(is_fault(body), "{body}");

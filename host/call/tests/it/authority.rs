@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use alknet_call::{
-    CallError, CallId, Composition, Dispatcher, ErrorSpec, ImportedFrom, Limits, Reach, Registration,
-    Registry, Schema, SessionContext, SessionLayer, handler_fn,
+    CallError, CallId, Composition, Dispatcher, ErrorSpec, ImportedFrom, Limits, OperationKind,
+    OperationSpec, Reach, Registration, RegistrationError, Registry, Schema, SessionContext, SessionLayer,
+    handler_fn,
 };
 use alknet_core::{Capabilities, Identity, Secret};
 use proptest::prelude::*;
@@ -42,6 +43,8 @@ fn fixture() -> Vec<Registration> {
         Registration::composing(spec("p/dyn"), compose_named(), composition(&["dyn"], &["t/echo"])),
         Registration::local(spec("p/none"), compose_named()),
         Registration::imported(ImportedFrom::OpenApi, spec("t/import"), echo()),
+        Registration::imported(ImportedFrom::OpenApi, spec("t/exposed"), echo()).exposed(),
+        Registration::imported(ImportedFrom::Call, spec("t/of-a-peer"), echo()).exposed(),
         Registration::composing(spec("p/loop"), compose_named(), composition(&[], &["p/loop"])),
     ]
 }
@@ -59,6 +62,8 @@ async fn decisions() {
         ("no name", admin(), "/t/echo", json!(1), "NOT_FOUND"),
         ("Internal from the wire", admin(), "t/hidden", json!(1), "NOT_FOUND"),
         ("an import is Internal", admin(), "t/import", json!(1), "NOT_FOUND"),
+        ("an import that the assembly exposes", None, "t/exposed", json!(1), "OK 1"),
+        ("a peer's operation is Internal, exposed or not", admin(), "t/of-a-peer", json!(1), "NOT_FOUND"),
         ("restricted, anonymous", None, "t/admin", json!(1), "FORBIDDEN"),
         ("restricted, without scope", user(), "t/admin", json!(1), "FORBIDDEN"),
         ("restricted, with scope", admin(), "t/admin", json!(1), "OK 1"),
@@ -285,6 +290,18 @@ fn a_session_operation_shadows_nothing() {
     assert!(layer.with(Arc::new(shadow("session/open").unwrap()), &curated).is_err());
     assert!(shadow("fs/read").is_err());
     assert!(layer.with(Arc::new(Registration::local(spec("fs/read"), echo())), &curated).is_err());
+}
+
+#[test]
+fn a_name_is_taken_once_and_a_handler_answers_as_its_kind_says() {
+    let of_kind = |kind| Registration::local(OperationSpec::new(name("t/op"), kind), echo());
+    let once = |kind| Registry::builder().register(of_kind(kind));
+    let twice = once(OperationKind::Query).unwrap().register(of_kind(OperationKind::Query));
+    assert_eq!(twice.unwrap_err(), RegistrationError::Exists(name("t/op")));
+    assert!(once(OperationKind::Mutation).is_ok());
+    for kind in [OperationKind::Subscription, OperationKind::Publication] {
+        assert_eq!(once(kind).unwrap_err(), RegistrationError::Kind { name: name("t/op"), kind });
+    }
 }
 
 proptest! {

@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 
 use crate::support::*;
 
-struct Served {
-    link: Link,
-    drain: Drain,
-    tasks: JoinSet<Result<(), HandlerError>>,
+pub(crate) struct Served {
+    pub(crate) link: Link,
+    pub(crate) drain: Drain,
+    pub(crate) tasks: JoinSet<Result<(), HandlerError>>,
 }
 
-fn serve(connection: Connection, dispatcher: Dispatcher) -> Served {
+pub(crate) fn serve(connection: Connection, dispatcher: Dispatcher) -> Served {
     let link = Link::accepted(connection, AuthContext::default(), dispatcher, Arc::new(Tokens));
     let (drain, mut tasks) = (Drain::new(), JoinSet::new());
     let (running, signal) = (link.clone(), drain.signal());
@@ -148,7 +148,7 @@ async fn guessing_tokens_ends_the_connection() {
 }
 
 /// Flags when it is dropped without having finished.
-struct DropFlag(Arc<AtomicBool>, Arc<Notify>);
+pub(crate) struct DropFlag(pub(crate) Arc<AtomicBool>, pub(crate) Arc<Notify>);
 impl Drop for DropFlag {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);

@@ -1,7 +1,13 @@
 //! Tests of the call protocol through its public interface.
 
-#![expect(clippy::unwrap_used, reason = "what supports the tests fails like a test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what supports the tests fails like a test")]
 
 mod authority;
+mod corpora;
 mod link;
+mod outliving;
+mod peers;
+mod property;
+mod revoked;
+mod streams;
 mod support;

@@ -13,6 +13,7 @@ use alknet_core::{
     RecvStream, Scope, SendStream, StreamError, SystemClock,
 };
 use async_trait::async_trait;
+use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
@@ -110,7 +111,7 @@ impl AuditSink for MemoryAudit {
     }
 }
 
-/// Tokens `alice` (scope admin) and `bob` (no scope) are identities.
+/// Tokens `alice` (scope admin), `bob` (no scope) and `worker` (may announce operations) are identities.
 pub(crate) struct Tokens;
 
 impl IdentityProvider for Tokens {
@@ -121,6 +122,7 @@ impl IdentityProvider for Tokens {
         match token.as_bytes() {
             b"alice" => Some(identity("alice", &["admin"])),
             b"bob" => Some(identity("bob", &[])),
+            b"worker" => Some(identity("worker", &["op:register"])),
             _ => None,
         }
     }
@@ -142,6 +144,60 @@ pub(crate) fn pipe() -> (Connection, Connection) {
         Connection::new(source, b"alknet/call".to_vec())
     };
     (end(at_a, to_b), end(at_b, to_a))
+}
+
+/// Two ends of a connection with a single stream, in memory.
+pub(crate) fn single_pipe() -> (Connection, Connection) {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let single = |stream| {
+        let (send, recv) = halves(stream);
+        Connection::from_stream(send, recv, b"alknet/call".to_vec(), None)
+    };
+    (single(ours), single(theirs))
+}
+
+/// A stream on which frames are written and read by hand.
+pub(crate) struct Wire {
+    pub(crate) send: SendStream,
+    recv: RecvStream,
+}
+
+impl Wire {
+    pub(crate) fn new((send, recv): (SendStream, RecvStream)) -> Self {
+        Self { send, recv }
+    }
+
+    pub(crate) async fn write(&mut self, event: &Value) {
+        let body = event.to_string();
+        let mut frame = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+        frame.extend_from_slice(body.as_bytes());
+        self.send.write_all(&frame).await.unwrap();
+        self.send.flush().await.unwrap();
+    }
+
+    pub(crate) async fn request(&mut self, id: &str, op: &str, input: Value, more: Value) {
+        let mut payload = json!({ "operationId": op, "input": input });
+        payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.write(&json!({ "type": "call.requested", "id": id, "payload": payload })).await;
+    }
+
+    pub(crate) async fn read(&mut self) -> Value {
+        let mut header = [0; 4];
+        self.recv.read_exact(&mut header).await.unwrap();
+        let mut body = vec![0; usize::try_from(u32::from_be_bytes(header)).unwrap()];
+        self.recv.read_exact(&mut body).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+}
+
+/// Lets others run until it is so.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    let waited = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), waited).await.expect("it never became so");
 }
 
 /// A raw stream to a peer behind [`pipe`], for speaking bytes to it.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alknet_call::{CallOptions, Client, Dispatcher, ImportOptions};
+use alknet_call::{CallOptions, Client, Dispatcher, ImportOptions, NameFilter};
 use alknet_core::{
     ALPN_CALL, AuthContext, Connection, Ed25519SecretKey, Fingerprint, IdentityProvider, Secret,
 };
@@ -72,7 +72,7 @@ impl Other {
         let operations = remote.operations.clone();
         let filter = operations.map(|patterns| {
             let wanted = move |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
-            Arc::new(wanted) as Arc<dyn Fn(&str) -> bool + Send + Sync>
+            Arc::new(wanted) as NameFilter
         });
         let import = ImportOptions {
             prefix: Some(remote.prefix.clone()),

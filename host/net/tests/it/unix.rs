@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use alknet_core::HandlerRegistry;
 use alknet_net::*;
+use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::*;
 
@@ -92,4 +93,24 @@ async fn a_shutdown_lets_programs_finish() {
     ended.await.unwrap();
     endpoint.shutdown().await;
     assert_eq!(asking.await.unwrap(), "done");
+}
+
+#[tokio::test]
+async fn a_peer_that_is_gone_is_noticed_while_nothing_is_said() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let connection = over_unix(ours, ONE_COMMAND).unwrap();
+    let (mut send, mut recv) = connection.accept_bi().await.unwrap();
+    theirs.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(recv.read(&mut [0]).await.unwrap(), 0);
+    let stopped = |send: &mut alknet_core::SendStream| {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        send.poll_stopped(&mut context).is_ready()
+    };
+    for _ in 0..3 {
+        assert!(!stopped(&mut send), "it has ended its own half only, and reads on");
+        send.write_all(b"x").await.unwrap();
+    }
+    drop(theirs);
+    let noticed = std::future::poll_fn(|context| send.poll_stopped(context));
+    tokio::time::timeout(std::time::Duration::from_secs(10), noticed).await.unwrap();
 }

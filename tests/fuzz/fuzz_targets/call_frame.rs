@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    alknet_call::fuzzing::call_frame(bytes).unwrap();
+});
