@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alknet_core::{
@@ -206,14 +205,21 @@ struct Quic {
     connection: quinn::Connection,
     streams_max: u32,
     given_up_max: u32,
-    /// Streams of the peer that were given up while it may still hold its end.
-    given_up: AtomicU32,
+    given_up: Mutex<GivenUp>,
+}
+
+/// Streams of the peer that were given up while it may still hold its end.
+#[derive(Default)]
+struct GivenUp {
+    count: u32,
+    /// How many more than the usual number the peer may have open for them.
+    granted: u32,
 }
 
 impl Quic {
     fn new(connection: quinn::Connection, limits: &NetLimits) -> Self {
         let (streams_max, given_up_max) = (limits.streams_per_connection_max, limits.streams_given_up_max);
-        Self { connection, streams_max, given_up_max, given_up: AtomicU32::new(0) }
+        Self { connection, streams_max, given_up_max, given_up: Mutex::default() }
     }
 }
 
@@ -237,10 +243,16 @@ impl BidiSource for Quic {
 
     /// The transport counts a stream until both ends have ended it; a peer that never does is not to run out of them.
     fn stream_given_up(&self) {
-        let given_up = self.given_up.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if given_up <= self.given_up_max {
-            let allowed = VarInt::from_u32(self.streams_max.saturating_add(given_up));
-            self.connection.set_max_concurrent_bi_streams(allowed);
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        given_up.count = given_up.count.saturating_add(1);
+        if given_up.count <= given_up.granted || given_up.granted >= self.given_up_max {
+            return;
         }
+        // The transport tells the peer only of what is more than an eighth of all.
+        let allowed = self.streams_max.saturating_add(given_up.granted);
+        let more = (allowed / 6).max(self.streams_max / 2).max(1);
+        given_up.granted = given_up.granted.saturating_add(more).min(self.given_up_max);
+        let allowed = self.streams_max.saturating_add(given_up.granted);
+        self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(allowed));
     }
 }
