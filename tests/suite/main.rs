@@ -30,4 +30,5 @@ mod streams;
 mod support;
 mod tamper;
 mod tidy;
+mod vault;
 mod wire;

@@ -45,6 +45,8 @@ pub mod audit_ops;
 pub mod builtin;
 mod declarations;
 mod declared;
+mod guard;
 mod session;
 
+pub use guard::SecretGuard;
 pub use session::{Profile, SESSION_SCOPE, SessionLimits, Sessions, SessionsConfig, SessionsError};

@@ -46,6 +46,12 @@ pub enum Event {
     /// A key of the host changed.
     #[serde(rename = "key.changed")]
     KeyChanged(KeyChanged),
+    /// A credential that operations use changed.
+    #[serde(rename = "credential.changed")]
+    CredentialChanged(CredentialChanged),
+    /// A secret was taken out of what an operation answered.
+    #[serde(rename = "secret.scrubbed")]
+    SecretScrubbed(SecretScrubbed),
     /// A credential for another system was read.
     #[serde(rename = "credential.loaded")]
     CredentialLoaded(CredentialLoaded),
@@ -53,7 +59,7 @@ pub enum Event {
 
 impl Event {
     /// Every kind, as records name it.
-    pub(crate) const KINDS: [&str; 12] = [
+    pub(crate) const KINDS: [&str; 14] = [
         "session.opened",
         "session.closed",
         "operation.registered",
@@ -65,6 +71,8 @@ impl Event {
         "config.loaded",
         "identity.changed",
         "key.changed",
+        "credential.changed",
+        "secret.scrubbed",
         "credential.loaded",
     ];
 }
@@ -316,6 +324,28 @@ pub struct KeyChanged {
     pub purpose: String,
     /// What happened to it.
     pub change: Change,
+}
+
+/// A change of a credential that operations use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialChanged {
+    /// Its name; never its value.
+    pub credential: String,
+    /// What happened to it.
+    pub change: Change,
+}
+
+/// Secrets found in the result of a call, and taken out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretScrubbed {
+    /// The call, as 32 hexadecimal digits.
+    pub call: String,
+    /// The operation that answered with them.
+    pub operation: String,
+    /// The names of the credentials; never their values.
+    pub credentials: Vec<String>,
 }
 
 /// A credential that operations of the host may use from now on: its name, never its value.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use alknet_call::AuditUnavailable;
+use alknet_call::{AuditUnavailable, Recorded};
 use alknet_core::{Clock, Ed25519SecretKey, PublicKey};
 use serde_json::Value;
 
@@ -166,6 +166,18 @@ impl AuditLog {
         match self.append_event(event)? {
             None => Ok(()),
             Some(ticket) => ticket.await.unwrap_or(Err(AuditUnavailable)),
+        }
+    }
+
+    /// Records an event as part of a call, which waits until it is as durable as the log promises.
+    #[must_use]
+    pub fn append_in_call(&self, event: &Event) -> Recorded {
+        match self.append_event(event) {
+            Ok(None) => Recorded::Done,
+            Ok(Some(ticket)) => {
+                Recorded::Pending(Box::pin(async { ticket.await.unwrap_or(Err(AuditUnavailable)) }))
+            }
+            Err(error) => Recorded::Failed(error),
         }
     }
 

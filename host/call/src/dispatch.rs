@@ -1,7 +1,7 @@
 //! The path of every call: resolve, check, record, run, record, reply.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use alknet_core::{Clock, Identity};
 use futures_util::FutureExt as _;
@@ -17,7 +17,11 @@ use crate::gate::{self, Admitted, Checked, Refusal, Resolved, Terms};
 use crate::layers::Layers;
 use crate::outcome::{Attempt, OutcomeRecord};
 use crate::scope::CallScope;
-use crate::{AbortPolicy, Answers, CallError, Caller, Feed, Limits, Peers, Registration, Registry, Reply};
+use crate::screen::{Exit, Screen};
+use crate::{
+    AbortPolicy, Answers, CallError, Caller, Feed, IdentityRates, Limits, Peers, Registration, Registry,
+    Reply,
+};
 
 /// Runs calls against the curated layer, the peers' and a call's own. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +34,8 @@ struct Inner {
     limits: Limits,
     clock: Arc<dyn Clock>,
     detached: Detached,
+    screen: OnceLock<Arc<dyn Screen>>,
+    rates: OnceLock<IdentityRates>,
 }
 
 /// A call that somebody asks for.
@@ -46,7 +52,30 @@ impl Dispatcher {
         let curated = Arc::new(curated);
         let peers = Peers::new(Arc::clone(&curated), limits.peer_operations_max);
         let detached = Detached::new(limits.detached_calls_max);
-        Self(Arc::new(Inner { curated, peers, audit, limits, clock, detached }))
+        Self(Arc::new(Inner {
+            curated,
+            peers,
+            audit,
+            limits,
+            clock,
+            detached,
+            screen: OnceLock::new(),
+            rates: OnceLock::new(),
+        }))
+    }
+
+    /// Shows every result to a screen. A host has one: the first that is set.
+    #[must_use]
+    pub fn with_screen(self, screen: Arc<dyn Screen>) -> Self {
+        self.0.screen.get_or_init(|| screen);
+        self
+    }
+
+    /// Holds identities to a rate at which their root calls may begin. The first that is set counts.
+    #[must_use]
+    pub fn with_rates(self, rates: IdentityRates) -> Self {
+        self.0.rates.get_or_init(|| rates);
+        self
     }
 
     /// The curated layer.
@@ -140,7 +169,7 @@ impl Dispatcher {
     ) -> Result<(Resolved, Checked), (Option<Resolved>, Refusal)> {
         let resolved =
             gate::resolve(&attempt.caller, &attempt.tree, name).map_err(|refusal| (None, refusal))?;
-        let terms = Terms { limits: &self.0.limits, door };
+        let terms = Terms { limits: &self.0.limits, door, rates: self.0.rates.get() };
         match gate::check(&attempt.caller, &attempt.tree, &resolved, input, &terms) {
             Ok(checked) => Ok((resolved, checked)),
             Err(refusal) => Err((Some(resolved), refusal)),
@@ -180,14 +209,17 @@ impl Dispatcher {
         let deadline = if bounded { root.deadline() } else { None };
         let scope =
             CallScope::new(self.clone(), attempt.id, caller, Arc::clone(&registration), attempt.tree.clone());
-        let running = drive(&registration, Admitted::enter(checked, scope), door);
+        let screen = self.0.screen.get().map(|screen| &**screen);
+        let exit = Exit::new(screen, record.attempt.facts(Some(&record.resolved)));
+        let running = drive(&registration, Admitted::enter(checked, scope), door, &exit);
         let running = AssertUnwindSafe(running).catch_unwind();
         let ended = match deadline {
             Some(deadline) => tokio::time::timeout_at(deadline, running).await,
             None => Ok(running.await),
         };
         let result = match ended {
-            Ok(Ok(result)) => result.map_err(|error| conform::error(&registration, error)),
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(error))) => Err(exit.error(conform::error(&registration, error)).await),
             Ok(Err(_panic)) => {
                 tracing::error!(operation = %registration.spec().name(), "handler panicked");
                 Err(CallError::internal("handler failed"))
@@ -206,6 +238,7 @@ async fn drive(
     registration: &Arc<Registration>,
     call: Admitted,
     door: Door<'_>,
+    exit: &Exit<'_>,
 ) -> Result<Answer, CallError> {
     let answer = match (registration.handler().start(call), door) {
         (Reply::Once(answer), _) => answer.await?,
@@ -213,7 +246,7 @@ async fn drive(
             sink(Feed::new(chunks, Arc::clone(registration))).await?
         }
         (Reply::Stream(stream), Door::Items(items) | Door::Wire(items, _)) => {
-            return Box::pin(pump(registration, stream, items)).await;
+            return Box::pin(pump(registration, stream, items, exit)).await;
         }
         // Kinds were held against handlers when they were registered, and against the door by the gate.
         (Reply::Stream(_) | Reply::Sink(_), _) => {
@@ -222,7 +255,7 @@ async fn drive(
         }
     };
     conform::output(registration, &answer)?;
-    Ok(Answer::Value(answer))
+    Ok(Answer::Value(exit.value(answer).await?))
 }
 
 /// Hands the items over until the end, the first error, or until nobody takes them.
@@ -230,11 +263,13 @@ async fn pump(
     registration: &Registration,
     mut stream: BoxStream<'_, Result<Value, CallError>>,
     items: &mut dyn Items,
+    exit: &Exit<'_>,
 ) -> Result<Answer, CallError> {
     let mut count = 0;
     while let Some(item) = stream.next().await {
         let item = item?;
         conform::output(registration, &item)?;
+        let item = exit.value(item).await?;
         items.item(item).await.map_err(|Gone| CallError::internal("request cancelled"))?;
         count += 1;
         // A stream that is always ready for a taker that always is must let others run.
@@ -244,7 +279,7 @@ async fn pump(
 }
 
 /// Fail closed: what cannot be recorded is not run, and not answered.
-fn unrecorded() -> CallError {
+pub(crate) fn unrecorded() -> CallError {
     CallError::internal("the audit log cannot record this call").retryable(true)
 }
 

@@ -14,7 +14,8 @@ use crate::call::Tree;
 use crate::door::Door;
 use crate::scope::CallScope;
 use crate::{
-    CallError, Caller, ErrorCode, LayerKind, Limits, OpName, OperationSpec, Registration, Visibility,
+    CallError, Caller, ErrorCode, IdentityRates, LayerKind, Limits, OpName, OperationSpec, Registration,
+    Visibility,
 };
 
 /// A call that passed every check. Handlers take nothing else.
@@ -89,6 +90,8 @@ pub(crate) enum Refusal {
     TooMany(u32),
     /// The root call is over; what outlives it begins nothing new.
     Over,
+    /// The caller begins calls faster than it may.
+    Rate,
     /// The operation is not of a kind that can be called this way.
     Kind,
     /// The input fails its schema, at these places.
@@ -142,6 +145,9 @@ pub(crate) fn check(
     let permit = spec.access_control().check(caller.grants()).map_err(Refusal::Denied)?;
     let depth = caller.depth();
     let limits = terms.limits;
+    if depth == 0 && !terms.rates.is_none_or(|rates| rates.admits(tree.root.identity())) {
+        return Err(Refusal::Rate);
+    }
     // A root call has no deadline yet, and is not over.
     if depth > 0 && tree.root.is_late() {
         return Err(Refusal::Late);
@@ -168,6 +174,8 @@ pub(crate) fn check(
 pub(crate) struct Terms<'a, 'd> {
     pub(crate) limits: &'a Limits,
     pub(crate) door: &'a Door<'d>,
+    /// How fast root calls may begin, where they are counted.
+    pub(crate) rates: Option<&'a IdentityRates>,
 }
 
 impl Refusal {
@@ -184,6 +192,7 @@ impl Refusal {
             Self::TooDeep(_) => "depth",
             Self::TooMany(_) => "tree_calls",
             Self::Over => "over",
+            Self::Rate => "rate",
             Self::Kind => "kind",
             Self::Input(_) => "input",
         }
@@ -201,6 +210,9 @@ impl Refusal {
             Self::TooDeep(max) => CallError::internal(format!("calls are nested more than {max} deep")),
             Self::TooMany(max) => CallError::internal(format!("one call made more than {max} further calls")),
             Self::Over => CallError::internal("the root call is over, nothing new begins below it"),
+            Self::Rate => {
+                CallError::new("RATE_LIMITED", "calls begin faster than this identity may").retryable(true)
+            }
             Self::Kind => CallError::new(
                 ErrorCode::INVALID_OPERATION_TYPE,
                 format!("{name} is of a kind that cannot be called this way"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alknet_core::{Capabilities, IdentityId};
+use alknet_core::{Capabilities, CapabilitySource, IdentityId};
 
 use crate::{Answers, Attenuated, Composition, Handler, OpName, OperationKind, OperationSpec};
 
@@ -61,7 +61,7 @@ pub struct Registration {
     handler: Box<dyn Handler>,
     provenance: Provenance,
     composition: Composition,
-    capabilities: Capabilities,
+    capabilities: CapabilitySource,
     digest: Option<Arc<str>>,
     peer: Option<IdentityId>,
 }
@@ -103,7 +103,7 @@ impl Registration {
     }
 
     fn new(spec: OperationSpec, handler: Box<dyn Handler>, provenance: Provenance) -> Self {
-        let (composition, capabilities) = (Composition::default(), Capabilities::new());
+        let (composition, capabilities) = (Composition::default(), CapabilitySource::default());
         Self { spec, handler, provenance, composition, capabilities, digest: None, peer: None }
     }
 
@@ -152,9 +152,9 @@ impl Registration {
 
     /// Gives the operation credentials of its own.
     #[must_use]
-    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+    pub fn with_capabilities(mut self, capabilities: impl Into<CapabilitySource>) -> Self {
         if self.provenance != Provenance::Session {
-            self.capabilities = capabilities;
+            self.capabilities = capabilities.into();
         }
         self
     }
@@ -198,8 +198,8 @@ impl Registration {
         Err(RegistrationError::Kind { name: self.spec.name().clone(), kind })
     }
 
-    pub(crate) fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+    pub(crate) fn capabilities(&self) -> Arc<Capabilities> {
+        self.capabilities.current()
     }
 
     pub(crate) fn handler(&self) -> &dyn Handler {

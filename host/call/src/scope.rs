@@ -29,7 +29,7 @@ struct Inner {
     depth: u32,
     caller: Caller,
     registration: Arc<Registration>,
-    capabilities: Capabilities,
+    capabilities: Arc<Capabilities>,
     metadata: Mutex<BTreeMap<String, Value>>,
     tree: Tree,
     dispatcher: Dispatcher,
@@ -65,6 +65,17 @@ impl CallScope {
             tree,
             dispatcher,
         }))
+    }
+
+    /// Asks the gate about a root call of somebody, without making it.
+    #[must_use]
+    pub fn explain(
+        &self,
+        identity: Option<Identity>,
+        name: &str,
+        input: Option<Value>,
+    ) -> crate::Explanation {
+        self.0.dispatcher.explain(identity, name, input)
     }
 
     /// This call's id.
@@ -369,7 +380,7 @@ impl CallScope {
 }
 
 /// A call's own credentials; gaps are filled from the composer only between operations of the host itself.
-fn inherited(caller: &Caller, registration: &Registration) -> Capabilities {
+fn inherited(caller: &Caller, registration: &Registration) -> Arc<Capabilities> {
     let own = registration.capabilities();
     match caller {
         Caller::Operation(composer)
@@ -377,9 +388,9 @@ fn inherited(caller: &Caller, registration: &Registration) -> Capabilities {
                 && !composer.scope.is_session_operation()
                 && !composer.scope.capabilities().is_empty() =>
         {
-            own.or_from(composer.scope.capabilities())
+            Arc::new(own.or_from(composer.scope.capabilities()))
         }
-        Caller::Operation(_) | Caller::Peer(_) => own.clone(),
+        Caller::Operation(_) | Caller::Peer(_) => own,
     }
 }
 

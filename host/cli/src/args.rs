@@ -1,7 +1,9 @@
 //! The command line, as typed. What it means is found out by the commands.
 
+mod access;
 mod audit;
 mod call;
+mod manage;
 mod session;
 
 use std::path::PathBuf;
@@ -12,11 +14,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure::CommandErrorKind;
 
+pub(crate) use access::{CanArgs, ExplainArgs};
 pub(crate) use audit::{
     AuditCommand, CheckpointArgs, ExportArgs, FilterArgs, ProveArgs, ProvenanceArgs, PruneArgs, ReindexArgs,
     ShowArgs, StatsArgs, TailArgs, TraceArgs, VerifyArgs,
 };
 pub(crate) use call::{CallArgs, ClientArgs};
+pub(crate) use manage::{
+    ApiKeyCommand, ApiKeyCreateArgs, PeerAddArgs, PeerCommand, PeerRotateArgs, SecretCommand,
+    SecretDeleteArgs, SecretRekeyArgs, SecretValueArgs,
+};
 pub(crate) use session::{
     InvokeArgs, ListArgs, OpenArgs, RegisterArgs, RemoveArgs, RunArgs, SessionCommand, SessionRef,
 };
@@ -86,6 +93,21 @@ pub(crate) enum Command {
     /// Show the host's public key, or make a key for a client.
     #[command(subcommand, after_help = KEY_EXAMPLES)]
     Key(KeyCommand),
+    /// Store credentials in the vault that operations use and nobody reads.
+    #[command(subcommand, after_help = manage::SECRET_EXAMPLES)]
+    Secret(SecretCommand),
+    /// Manage who may connect, by key or by token.
+    #[command(subcommand, after_help = manage::PEER_EXAMPLES)]
+    Peer(PeerCommand),
+    /// Manage API keys: bearer tokens with scopes.
+    #[command(subcommand, name = "apikey", after_help = manage::API_KEY_EXAMPLES)]
+    ApiKey(ApiKeyCommand),
+    /// Tell whether an identity may run an operation, and by which rules.
+    #[command(after_help = access::CAN_EXAMPLES)]
+    Can(CanArgs),
+    /// Tell why a recorded call was allowed or refused, and what would be decided now.
+    #[command(after_help = access::EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Show the whole story on a directory: host, agent, tool, attacks, provenance, verification.
     ///
     /// Starts a host on the loopback interface with its data in a temporary folder, connects a scripted agent
@@ -119,10 +141,34 @@ pub(crate) struct InitArgs {
     /// The folder to set up; it is made if it does not exist.
     #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
+    /// Derive the host's keys from a vault: 24 words, shown once, and sealed on disk under a password.
+    ///
+    /// Without it, the host's key is a file that only its owner can read, and there are no stored credentials.
+    #[arg(long)]
+    pub(crate) vault: bool,
+    /// Where the vault's new password is read from, instead of asking: a file with mode 0600, or - for standard input.
+    #[arg(long, value_name = "FILE", requires = "vault")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Make the vault from these words instead of fresh ones: a file with mode 0600, or - for standard input.
+    #[arg(long, value_name = "FILE", requires = "vault")]
+    pub(crate) restore: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ServeArgs {}
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
+}
+
+/// How a vault is unlocked.
+#[derive(Debug, Args)]
+pub(crate) struct UnlockArgs {
+    /// Where the vault's password is read from: a file with mode 0600, or - for standard input.
+    ///
+    /// By default the systemd credential `alknet-agent.password` where there is one, else the terminal is asked.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
@@ -163,6 +209,7 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   alknet-agent init                          here
   alknet-agent init /srv/agents              in another folder
+  alknet-agent init --vault                  with a vault, for stored credentials
 
 Nothing is ever overwritten.";
 

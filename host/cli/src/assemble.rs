@@ -3,13 +3,16 @@
 //! Nothing here decides what a call may do. The order of a start is the order of what must not happen without
 //! the other: no listener without operations, no operation without a log.
 
+mod access;
 mod error;
 mod private;
 mod registry;
 mod reload;
 mod remotes;
 mod status;
+mod stored;
 
+use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -20,11 +23,10 @@ use alknet_agent::Sessions;
 use alknet_audit::event::{
     Change, ConfigLoaded, ConfigOutcome, CredentialLoaded, Event, HostStarted, KeyChanged,
 };
-use alknet_audit::{AuditLog, Hash, Options, log_key};
+use alknet_audit::{AuditLog, Hash, Options};
 use alknet_call::{CallAdapter, Dispatcher, OperationSpec, Visibility};
 use alknet_core::{
-    ALPN_CALL, Clock, ConfigIdentityProvider, Directory, Ed25519SecretKey, Fingerprint, HandlerRegistry,
-    PublicKey, SystemClock,
+    ALPN_CALL, Clock, ConfigIdentityProvider, Directory, Fingerprint, HandlerRegistry, PublicKey, SystemClock,
 };
 use alknet_net::{Endpoint, EndpointConfig, IrohConfig, QuicConfig, SharedRates, UnixConfig};
 use alknet_sandbox::{Sandbox, SandboxConfig};
@@ -33,9 +35,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Settings};
 use crate::project::Layout;
+use crate::vault::HostKeys;
 use remotes::Remotes;
 
 pub(crate) use error::StartError;
+pub(crate) use reload::merged;
+pub(crate) use stored::Refreshed;
+use stored::Stored;
 
 /// A running host.
 pub(crate) struct Host {
@@ -47,6 +53,7 @@ pub(crate) struct Host {
     rates: SharedRates,
     sessions: Sessions,
     config: Mutex<Config>,
+    stored: Stored,
     sweeper: Sweeper,
 }
 
@@ -62,7 +69,7 @@ pub(crate) enum Lifetime {
 /// What an assembly is made with.
 struct Parts<'a> {
     config: &'a Config,
-    key: Ed25519SecretKey,
+    keys: HostKeys,
     clock: Arc<dyn Clock>,
 }
 
@@ -73,13 +80,13 @@ impl Host {
     /// [`StartError`]; nothing listens then.
     pub(crate) async fn start(
         config: &Config,
-        key: Ed25519SecretKey,
+        keys: HostKeys,
         lifetime: Lifetime,
     ) -> Result<Self, StartError> {
         if lifetime == Lifetime::Kept {
             private::check(config)?;
         }
-        let parts = Parts { config, key, clock: Arc::new(SystemClock) };
+        let parts = Parts { config, keys, clock: Arc::new(SystemClock) };
         // 1. The log: without it nothing may happen. Its lock keeps a second host out.
         let log = parts.open_log().await?;
         if log.size() == 0 {
@@ -156,13 +163,10 @@ impl Host {
 ///
 /// # Errors
 /// [`StartError`], as for a host.
-pub(crate) async fn offered(
-    config: &Config,
-    key: Ed25519SecretKey,
-) -> Result<Vec<OperationSpec>, StartError> {
-    let parts = Parts { config, key, clock: Arc::new(SystemClock) };
+pub(crate) async fn offered(config: &Config, keys: HostKeys) -> Result<Vec<OperationSpec>, StartError> {
+    let parts = Parts { config, keys, clock: Arc::new(SystemClock) };
     let log = parts.open_log().await?;
-    let builtins = parts.builtins()?;
+    let builtins = parts.builtins(&parts.stored(&log)?)?;
     let sandbox = blocking(|| Sandbox::new(SandboxConfig::default())).await??;
     let (registry, _sessions) = parts.operations(&log, sandbox, builtins)?;
     let offered = registry
@@ -181,7 +185,8 @@ impl Parts<'_> {
 
     async fn open_log(&self) -> Result<AuditLog, StartError> {
         let layout = Layout::new(self.settings().data_dir.clone());
-        let mut options = Options::new(log_key(&self.key), Arc::clone(&self.clock));
+        let mut options = Options::new(self.keys.audit.clone(), Arc::clone(&self.clock));
+        options.digest_key = self.keys.digests.clone();
         options.durability = self.settings().durability;
         blocking(move || {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(layout.data_dir());
@@ -194,7 +199,8 @@ impl Parts<'_> {
     /// 2. The operations and what they run on, 3. who may call them, 4. the door.
     async fn assemble(&self, log: &AuditLog, hash: Hash) -> Result<Host, StartError> {
         let settings = self.settings();
-        let builtins = self.builtins()?;
+        let stored = self.stored(log)?;
+        let builtins = self.builtins(&stored)?;
         let sandbox_config = SandboxConfig {
             cache_dir: Some(Layout::new(settings.data_dir.clone()).cache_dir()),
             instances_max: settings.instances_max,
@@ -203,30 +209,40 @@ impl Parts<'_> {
         let sandbox = blocking(move || Sandbox::new(sandbox_config)).await??;
         let (registry, sessions) = self.operations(log, sandbox, builtins)?;
         let limits = settings.call_limits.clone();
-        let dispatcher = Dispatcher::new(registry, Arc::new(log.clone()), limits, Arc::clone(&self.clock));
-        let directory = Directory::new(self.config.access.policy.clone())?;
+        let dispatcher = Dispatcher::new(registry, Arc::new(log.clone()), limits, Arc::clone(&self.clock))
+            .with_screen(Arc::new(stored.guard.clone()))
+            .with_rates(stored.rates.clone());
+        let directory = Directory::new(stored.policy())?;
         let identities = Arc::new(ConfigIdentityProvider::new(directory, Arc::clone(&self.clock)));
         let rates = SharedRates::new(self.config.access.rates);
         let adapter = CallAdapter::new(dispatcher.clone(), identities.clone());
         let handlers = adapter.register(HandlerRegistry::builder())?.build();
         // Before the first connection, so that every record of a call comes after it.
-        let key = Fingerprint::from(&self.key.public()).to_string();
+        let key = Fingerprint::from(&self.keys.identity.public()).to_string();
         let log_key = Fingerprint::from(&log.public_key()).to_string();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         self.record_credentials(log).await?;
         log.append_async(&Event::HostStarted(HostStarted { version, config: hash, key, log_key })).await?;
         let endpoint = self.listen(handlers, &identities, &rates).await?;
-        let remotes = Remotes::start(&settings.remotes, self.key.clone(), &dispatcher, identities.clone())?;
+        let remotes = Remotes::start(
+            &settings.remotes,
+            self.keys.identity.clone(),
+            &dispatcher,
+            identities.clone(),
+            stored.guard.live(),
+        )?;
         let (log, config) = (log.clone(), Mutex::new(self.config.clone()));
         let sweeper = Sweeper::start(sessions.clone());
-        Ok(Host { endpoint, dispatcher, remotes, log, identities, rates, sessions, config, sweeper })
+        Ok(Host { endpoint, dispatcher, remotes, log, identities, rates, sessions, config, stored, sweeper })
     }
 
     /// Records which credentials operations may use, by name.
     async fn record_credentials(&self, log: &AuditLog) -> Result<(), StartError> {
         let targets = self.settings().http_targets.iter();
-        for target in targets.filter(|target| target.credential_file.is_some()) {
-            let (credential, used_by) = (target.target.name.clone(), "http/fetch".to_owned());
+        let names: BTreeSet<&String> =
+            targets.filter_map(|target| target.target.credential.as_ref()).collect();
+        for credential in names {
+            let (credential, used_by) = (credential.clone(), "http/fetch".to_owned());
             log.append_async(&Event::CredentialLoaded(CredentialLoaded { credential, used_by })).await?;
         }
         Ok(())
@@ -234,7 +250,7 @@ impl Parts<'_> {
 
     /// Records the keys that a new log begins with.
     async fn record_keys(&self, log: &AuditLog) -> Result<(), StartError> {
-        for (purpose, key) in [("host", self.key.public()), ("audit", log.public_key())] {
+        for (purpose, key) in [("host", self.keys.identity.public()), ("audit", log.public_key())] {
             let fingerprint = Fingerprint::from(&key).to_string();
             let event = KeyChanged { fingerprint, purpose: purpose.to_owned(), change: Change::Added };
             log.append_async(&Event::KeyChanged(event)).await?;
@@ -249,7 +265,7 @@ impl Parts<'_> {
         rates: &SharedRates,
     ) -> Result<Endpoint, StartError> {
         let settings = self.settings();
-        let mut endpoint = EndpointConfig::new(self.key.clone(), handlers, identities.clone());
+        let mut endpoint = EndpointConfig::new(self.keys.identity.clone(), handlers, identities.clone());
         endpoint.quic = settings.quic.map(|listen| QuicConfig { listen });
         let iroh = settings.iroh.clone();
         endpoint.iroh = iroh.map(|iroh| IrohConfig { bind: iroh.bind, relay: iroh.relay });

@@ -6,6 +6,7 @@
 mod access;
 mod check;
 mod error;
+mod http_auth;
 mod raw;
 mod remotes;
 mod services;
@@ -90,6 +91,8 @@ pub(crate) struct Access {
     pub(crate) policy: AuthPolicy,
     /// Limits at the door.
     pub(crate) rates: RateLimits,
+    /// Root calls a second that one identity may begin; `None` is no limit.
+    pub(crate) calls_per_second: Option<u32>,
 }
 
 /// Where to listen for iroh.
@@ -104,10 +107,37 @@ pub(crate) struct IrohSettings {
 /// A server `http/fetch` reaches.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpTarget {
-    /// The target; its credential goes by the target's name.
+    /// The target.
     pub(crate) target: http::HttpTarget,
-    /// The file with the credential, readable by the owner only.
-    pub(crate) credential_file: Option<PathBuf>,
+    /// Where its credential comes from.
+    pub(crate) credential: Option<CredentialPlace>,
+}
+
+/// Where a credential comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CredentialPlace {
+    /// A file, readable by the owner only.
+    File(PathBuf),
+    /// The store of credentials, by name.
+    Store(String),
+}
+
+impl HttpTarget {
+    /// The file with the credential.
+    pub(crate) fn credential_file(&self) -> Option<&Path> {
+        match &self.credential {
+            Some(CredentialPlace::File(file)) => Some(file),
+            Some(CredentialPlace::Store(_)) | None => None,
+        }
+    }
+
+    /// The name of the credential in the store.
+    pub(crate) fn stored_credential(&self) -> Option<&str> {
+        match &self.credential {
+            Some(CredentialPlace::Store(name)) => Some(name),
+            Some(CredentialPlace::File(_)) | None => None,
+        }
+    }
 }
 
 impl Config {
@@ -202,6 +232,7 @@ fn fixed_part(text: &str) -> Option<toml::Table> {
     let limits = table.remove("limits");
     if let Some(toml::Value::Table(mut limits)) = limits {
         limits.remove("connections_per_ip_max");
+        limits.remove("calls_per_second_max");
         if !limits.is_empty() {
             table.insert("limits".to_owned(), toml::Value::Table(limits));
         }

@@ -15,6 +15,7 @@ mod assemble;
 mod commands;
 mod config;
 mod connect;
+mod credentials;
 mod demo;
 mod failure;
 mod input;
@@ -23,6 +24,7 @@ mod output;
 mod panic;
 mod project;
 mod reference;
+mod vault;
 
 use std::process::ExitCode;
 

@@ -90,6 +90,21 @@ impl Layout {
         self.data_dir.join("host.key")
     }
 
+    /// The mnemonic of a host with a vault, sealed.
+    pub(crate) fn seed_file(&self) -> PathBuf {
+        self.data_dir.join("seed")
+    }
+
+    /// Credentials and identities that commands manage.
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.data_dir.join("store.sqlite")
+    }
+
+    /// The public keys of a host with a vault.
+    pub(crate) fn public_keys_file(&self) -> PathBuf {
+        self.data_dir.join("keys.json")
+    }
+
     /// The operator's private key.
     pub(crate) fn operator_key(&self) -> PathBuf {
         self.data_dir.join("operator.key")

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 /// A secret text: zeroized on drop, prints as `[REDACTED]`.
@@ -34,6 +35,36 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
+    }
+}
+
+/// Capabilities that the assembly may replace while the host runs. A call sees those that were there when it began,
+/// for as long as it runs. Cheap to clone; every clone is the same source.
+#[derive(Clone, Default)]
+pub struct CapabilitySource(Arc<ArcSwap<Capabilities>>);
+
+impl CapabilitySource {
+    /// What the next call gets.
+    #[must_use]
+    pub fn current(&self) -> Arc<Capabilities> {
+        self.0.load_full()
+    }
+
+    /// Replaces what later calls get. For the assembly alone.
+    pub fn replace(&self, capabilities: Capabilities) {
+        self.0.store(Arc::new(capabilities));
+    }
+}
+
+impl From<Capabilities> for CapabilitySource {
+    fn from(capabilities: Capabilities) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(capabilities)))
+    }
+}
+
+impl fmt::Debug for CapabilitySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CapabilitySource({:?})", self.current())
     }
 }
 
@@ -83,6 +114,11 @@ impl Capabilities {
             api_keys: merge(&self.api_keys, &parent.api_keys),
             http_tokens: merge(&self.http_tokens, &parent.http_tokens),
         }
+    }
+
+    /// Every secret with its service, API keys first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.api_keys.iter().chain(&self.http_tokens).map(|(service, secret)| (service.as_str(), secret))
     }
 
     /// Whether there is nothing in it.

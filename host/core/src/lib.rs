@@ -32,11 +32,13 @@ mod identity;
 mod key;
 mod name;
 mod rates;
+mod scrub;
 mod single;
+mod store;
 mod token;
 
 pub use auth::AuthContext;
-pub use capabilities::{Capabilities, Secret};
+pub use capabilities::{Capabilities, CapabilitySource, Secret};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{BiStream, BidiSource, Connection, RecvStream, SendStream, WatchedWrite};
 pub use directory::{ApiKeyEntry, AuthPolicy, ConfigIdentityProvider, Directory, DirectoryError, PeerEntry};
@@ -49,6 +51,8 @@ pub use identity::{Identity, IdentityProvider};
 pub use key::{Ed25519SecretKey, PublicKey};
 pub use name::{IdentityId, InvalidName, Scope};
 pub use rates::RateLimits;
+pub use scrub::{LiveSecrets, REDACTED, SECRET_BYTES_MIN, Scrubbed, Scrubber};
+pub use store::{CredentialStore, EncryptedData, IdentityStore, InMemoryCredentialStore, StoreError};
 pub use token::{AuthToken, NewApiKey, TokenHash};
 
 /// ALPN of the call protocol (ADR-006).

@@ -46,6 +46,15 @@ fn one_of_each() -> Vec<Event> {
             purpose: "host".to_owned(),
             change: Change::Removed,
         }),
+        Event::CredentialChanged(CredentialChanged {
+            credential: "github".to_owned(),
+            change: Change::Changed,
+        }),
+        Event::SecretScrubbed(SecretScrubbed {
+            call: "0".repeat(32),
+            operation: "http/fetch".to_owned(),
+            credentials: vec!["github".to_owned()],
+        }),
         Event::CredentialLoaded(CredentialLoaded {
             credential: "github".to_owned(),
             used_by: "http/fetch".to_owned(),

@@ -98,6 +98,8 @@ impl Facts {
             | Event::ConfigLoaded(_)
             | Event::IdentityChanged(_)
             | Event::KeyChanged(_)
+            | Event::CredentialChanged(_)
+            | Event::SecretScrubbed(_)
             | Event::CredentialLoaded(_) => return Ok(()),
         };
         if self.blind || self.sessions.contains(session) {

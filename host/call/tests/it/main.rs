@@ -9,5 +9,6 @@ mod outliving;
 mod peers;
 mod property;
 mod revoked;
+mod screen;
 mod streams;
 mod support;

@@ -14,6 +14,7 @@ use alknet_net::EndpointError;
 use alknet_sandbox::SandboxError;
 
 use crate::config::{Config, ConfigError, Step};
+use crate::credentials::CredentialError;
 use crate::failure::{CommandError, chain};
 use crate::project::KeyFileError;
 
@@ -25,7 +26,10 @@ pub(crate) enum StartError {
     Config(#[from] ConfigError),
     /// A credential cannot be used.
     #[error(transparent)]
-    Credential(#[from] KeyFileError),
+    Credential(#[from] CredentialError),
+    /// The store of credentials and identities cannot be opened.
+    #[error(transparent)]
+    Store(#[from] alknet_store::OpenError),
     /// The data folder cannot be made.
     #[error("cannot create {}: {source}", dir.display())]
     DataDir {
@@ -91,11 +95,20 @@ pub(super) fn listen(config: &Config, error: EndpointError) -> StartError {
     }
 }
 
+impl From<KeyFileError> for StartError {
+    fn from(error: KeyFileError) -> Self {
+        Self::Credential(error.into())
+    }
+}
+
 impl From<StartError> for CommandError {
     fn from(error: StartError) -> Self {
         let message = chain(&error);
         match error {
-            StartError::Config(_) | StartError::Credential(_) | StartError::DataDir { .. } => {
+            StartError::Config(_)
+            | StartError::Credential(_)
+            | StartError::Store(_)
+            | StartError::DataDir { .. } => {
                 Self::configuration(message)
             }
             StartError::Log(OpenError::Locked { dir }) => {

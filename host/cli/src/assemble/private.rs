@@ -4,12 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, ConfigError, Step};
+use crate::config::{Config, ConfigError, HttpTarget, Step};
 
 /// Refuses roots that contain something private, or lie in the data folder.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let settings = &config.settings;
-    let credentials = settings.http_targets.iter().filter_map(|target| target.credential_file.as_deref());
+    let credentials = settings.http_targets.iter().filter_map(HttpTarget::credential_file);
     let tokens = settings.remotes.iter().filter_map(|remote| remote.token_file.as_deref());
     let own = [&*settings.data_dir, &settings.kv_path].into_iter();
     let private: Vec<PathBuf> = own.chain(credentials).chain(tokens).map(resolved).collect();

@@ -9,22 +9,25 @@ use alknet_agent::builtin::time;
 use alknet_agent::{Sessions, SessionsConfig, SessionsError, audit_ops};
 use alknet_audit::AuditLog;
 use alknet_call::{Registration, Registry, with_discovery, with_peer_operations};
-use alknet_core::{Capabilities, Fingerprint, Secret};
+use alknet_core::Fingerprint;
 use alknet_sandbox::Sandbox;
 
+use super::access::{self, Access};
 use super::status::{self, Facts};
-use super::{Parts, StartError};
+use super::{Parts, StartError, Stored};
 use crate::config::{Config, Step};
-use crate::project::read_secret;
 
 impl Parts<'_> {
     /// The operations that need nothing but the configuration.
-    pub(super) fn builtins(&self) -> Result<Vec<Registration>, StartError> {
+    pub(super) fn builtins(&self, stored: &Stored) -> Result<Vec<Registration>, StartError> {
         let store = KvStore::open(&self.settings().kv_path, KvLimits::default())?;
         let mut all = self.fs()?;
-        all.extend(self.http()?);
+        all.extend(self.http(stored)?);
         all.extend(kv::registrations(store)?);
         all.extend(time::registrations()?);
+        let policy = Arc::clone(&stored.in_force);
+        let access = Access { policy, log: stored.log.clone(), clock: Arc::clone(&self.clock) };
+        all.extend(access::registrations(&access)?);
         Ok(all)
     }
 
@@ -48,7 +51,7 @@ impl Parts<'_> {
         let facts = Facts {
             started_at: self.clock.unix_seconds(),
             started: tokio::time::Instant::now(),
-            fingerprint: Fingerprint::from(&self.key.public()),
+            fingerprint: Fingerprint::from(&self.keys.identity.public()),
             guest,
             log: log.clone(),
             sessions: sessions.clone(),
@@ -74,20 +77,18 @@ impl Parts<'_> {
     }
 
     /// `http/fetch`, where a target is configured.
-    fn http(&self) -> Result<Vec<Registration>, StartError> {
+    fn http(&self, stored: &Stored) -> Result<Vec<Registration>, StartError> {
         let targets = &self.settings().http_targets;
         if targets.is_empty() {
             return Ok(Vec::new());
         }
-        let mut credentials = Capabilities::new();
-        for target in targets {
-            if let Some(file) = &target.credential_file {
-                let secret = Secret::new(read_secret(file)?.trim_end().to_owned());
-                credentials = credentials.with_http_token(&target.target.name, secret);
-            }
-        }
         let targets = targets.iter().map(|target| target.target.clone()).collect();
-        let registrations = http::registrations(targets, credentials, HttpLimits::default());
+        let registrations = http::registrations(
+            targets,
+            stored.credentials.source().clone(),
+            stored.guard.clone(),
+            HttpLimits::default(),
+        );
         registrations.map_err(|error| target_error(self.config, error))
     }
 }

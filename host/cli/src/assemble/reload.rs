@@ -9,10 +9,13 @@ use std::path::Path;
 use alknet_audit::Hash;
 use alknet_audit::event::{Change, ConfigLoaded, ConfigOutcome, Event, IdentityChanged};
 use alknet_call::AuditUnavailable;
-use alknet_core::{ApiKeyEntry, AuthPolicy, Directory, DirectoryError, PeerEntry};
+use alknet_core::{
+    ApiKeyEntry, AuthPolicy, Directory, DirectoryError, IdentityStore as _, PeerEntry, StoreError,
+};
 
 use super::Host;
 use crate::config::{Config, ConfigError};
+use crate::credentials::CredentialError;
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,15 @@ pub(crate) enum ReloadError {
     /// The change cannot be recorded.
     #[error(transparent)]
     Record(#[from] AuditUnavailable),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(StoreError),
+    /// A stored credential does not open.
+    #[error(transparent)]
+    Credential(CredentialError),
+    /// Work on another thread broke off.
+    #[error("a part of the host broke off; this is a defect")]
+    Broken,
 }
 
 impl Host {
@@ -45,9 +57,21 @@ impl Host {
     pub(crate) async fn reload(&self, file: &Path, text: String) -> Result<Reloaded, ReloadError> {
         let hash = Hash::of(text.as_bytes());
         let parsed = Config::parse(file, text).map_err(ReloadError::from);
-        let checked = parsed.and_then(|config| Ok((Directory::new(config.access.policy.clone())?, config)));
+        let checked = parsed.and_then(|config| {
+            let policy = merged(&config.access.policy, &self.stored.store.policy());
+            Ok((Directory::new(policy.clone())?, policy, config))
+        });
         match checked {
-            Ok((directory, config)) => self.take_over(hash, directory, config).await,
+            Ok((directory, policy, config)) => {
+                let restart_needed = !self.config().same_settings(&config);
+                self.record_config(hash, ConfigOutcome::Accepted).await?;
+                let identities_changed = self.take_over_identities(directory, policy).await?;
+                self.rates.set(config.access.rates);
+                self.stored.rates.set(config.access.calls_per_second);
+                // The settings stay what the host runs with, so that the next reload still says what needs a restart.
+                self.config().access = config.access;
+                Ok(Reloaded { identities_changed, restart_needed })
+            }
             Err(error) => {
                 self.record_config(hash, ConfigOutcome::Refused).await?;
                 Err(error)
@@ -55,31 +79,33 @@ impl Host {
         }
     }
 
-    async fn take_over(
+    /// Records how the policy differs from the one in force, and replaces it. Answers how many identities differ.
+    pub(super) async fn take_over_identities(
         &self,
-        hash: Hash,
         directory: Directory,
-        config: Config,
-    ) -> Result<Reloaded, ReloadError> {
-        let (changes, restart_needed) = {
-            let current = self.config();
-            (changes(&current.access.policy, &config.access.policy), !current.same_settings(&config))
-        };
-        self.record_config(hash, ConfigOutcome::Accepted).await?;
+        policy: AuthPolicy,
+    ) -> Result<usize, ReloadError> {
+        let changes = changes(&self.stored.policy(), &policy);
         for (identity, change) in &changes {
             let event = IdentityChanged { identity: identity.clone(), change: *change };
             self.log.append_async(&Event::IdentityChanged(event)).await?;
         }
         self.identities.replace(directory);
-        self.rates.set(config.access.rates);
-        // The settings stay what the host runs with, so that the next reload still says what needs a restart.
-        self.config().access = config.access;
-        Ok(Reloaded { identities_changed: changes.len(), restart_needed })
+        self.stored.set_policy(policy);
+        Ok(changes.len())
     }
 
     async fn record_config(&self, config: Hash, outcome: ConfigOutcome) -> Result<(), AuditUnavailable> {
         self.log.append_async(&Event::ConfigLoaded(ConfigLoaded { config, outcome })).await
     }
+}
+
+/// The entries of configuration and store; whether they fit together is for [`Directory::new`] to say.
+pub(crate) fn merged(configured: &AuthPolicy, stored: &AuthPolicy) -> AuthPolicy {
+    let mut all = configured.clone();
+    all.peers.extend(stored.peers.iter().cloned());
+    all.api_keys.extend(stored.api_keys.iter().cloned());
+    all
 }
 
 /// What differs between two policies, by identity.

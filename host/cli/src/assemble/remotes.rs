@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alknet_call::{CallOptions, Client, Dispatcher, ImportOptions, NameFilter};
 use alknet_core::{
-    ALPN_CALL, AuthContext, Connection, Ed25519SecretKey, Fingerprint, IdentityProvider, Secret,
+    ALPN_CALL, AuthContext, Connection, Ed25519SecretKey, Fingerprint, IdentityProvider, LiveSecrets, Secret,
 };
 use alknet_net::{DialError, Dialer};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -45,8 +45,13 @@ impl Remotes {
         key: Ed25519SecretKey,
         dispatcher: &Dispatcher,
         identities: Arc<dyn IdentityProvider>,
+        live: &LiveSecrets,
     ) -> Result<Self, StartError> {
         let others = remotes.iter().map(Other::new).collect::<Result<Vec<_>, _>>()?;
+        let token =
+            |other: &'_ Other| Some((other.remote.id.to_string(), other.import.options.auth_token.clone()?));
+        let tokens: Vec<(String, Secret)> = others.iter().filter_map(token).collect();
+        live.add(tokens.iter().map(|(remote, token)| (remote.as_str(), token)));
         let (tasks, stop, dialer) = (TaskTracker::new(), CancellationToken::new(), Dialer::new(Some(key)));
         let local = Local { dialer: dialer.clone(), dispatcher: dispatcher.clone(), identities };
         for other in others {

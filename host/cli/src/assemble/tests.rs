@@ -7,6 +7,8 @@ use alknet_core::{ALPN_CALL, IdentityProvider as _};
 use alknet_net::Dialer;
 use serde_json::{Value, json};
 
+use alknet_core::Ed25519SecretKey;
+
 use super::reload::Reloaded;
 use super::*;
 use crate::config::{FILE_NAME, PeerLine, Template, operator_scopes};
@@ -44,7 +46,7 @@ impl Bench {
     }
 
     async fn start(&self, text: String) -> Result<Host, StartError> {
-        Host::start(&self.config(text), self.key.clone(), Lifetime::Kept).await
+        Host::start(&self.config(text), HostKeys::of_key(self.key.clone()), Lifetime::Kept).await
     }
 
     /// Why a host does not start with this configuration.

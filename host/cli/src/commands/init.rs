@@ -12,6 +12,7 @@ use crate::args::InitArgs;
 use crate::config::{Config, DATA_DIR, FILE_NAME, PeerLine, Template, operator_scopes};
 use crate::failure::{CommandError, CommandResult};
 use crate::project::{Layout, create_key, create_private_dir, create_private_file};
+use crate::vault::{NewVault, PasswordSource, VaultError, read_words};
 
 /// What was set up.
 #[derive(Debug)]
@@ -26,6 +27,16 @@ pub(crate) struct Initialized {
     pub(crate) host: Fingerprint,
     /// The operator's key.
     pub(crate) operator: Fingerprint,
+    /// What is behind the host's key.
+    pub(crate) key: NewKey,
+}
+
+/// The key of a host that is set up.
+pub(crate) enum NewKey {
+    /// A key in a file.
+    File(Box<Ed25519SecretKey>),
+    /// Keys of a vault.
+    Vault(Box<NewVault>),
 }
 
 /// Sets up a project and says what to do next.
@@ -34,7 +45,12 @@ pub(crate) struct Initialized {
 /// What is in the way; nothing is left behind then.
 pub(crate) fn run(args: &InitArgs, context: &Context) -> CommandResult {
     let output = context.output;
-    let done = init(&args.dir)?;
+    let done = init(&args.dir, new_key(args)?)?;
+    // Words that were given are known already.
+    let words = match &done.key {
+        NewKey::Vault(vault) if args.restore.is_none() => Some(vault.phrase()),
+        NewKey::Vault(_) | NewKey::File(_) => None,
+    };
     if output.is_json() {
         return output.json(&json!({
             "config": done.config,
@@ -42,33 +58,74 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> CommandResult {
             "files": done.files,
             "fingerprint": done.host.to_string(),
             "operator_fingerprint": done.operator.to_string(),
+            "vault": matches!(done.key, NewKey::Vault(_)),
+            "words": words.as_ref().map(|words| words.as_str()),
         }));
     }
     output.text(&format!(
-        "Configuration  {}\nKeys and log   {}\nFiles          {}, which agents may read\nFingerprint    {}\n\n\
+        "Configuration  {}\nKeys and log   {}\nFiles          {}, which agents may read\nFingerprint    {}\n{}\n\
          Next: {}, then from another shell `alknet-agent call services/list`.",
         done.config.display(),
         done.layout.data_dir().display(),
         done.files.display(),
         done.host,
+        key_note(&done, words.as_ref().map(|words| words.as_str())),
         serve_hint(&args.dir),
     ))
+}
+
+/// The key as the command line asks for it.
+fn new_key(args: &InitArgs) -> CommandResult<NewKey> {
+    if !args.vault {
+        return Ok(NewKey::File(Box::new(generate()?)));
+    }
+    let password = PasswordSource::of(args.password_file.as_deref());
+    if password == PasswordSource::Stdin && args.restore.as_deref() == Some(Path::new("-")) {
+        return Err(CommandError::usage("standard input is both the password and the words")
+            .hint("put one of them into a file"));
+    }
+    let words = args.restore.as_deref().map(read_words).transpose()?;
+    let password = password.read_new("A password for the new vault: ").map_err(VaultError::from)?;
+    let vault = NewVault::new(words.as_ref().map(|words| words.as_str()), &password)?;
+    Ok(NewKey::Vault(Box::new(vault)))
+}
+
+/// Where the host's key is kept, and what to do about it.
+fn key_note(done: &Initialized, words: Option<&str>) -> String {
+    match (&done.key, words) {
+        (NewKey::File(_), _) => format!(
+            "Host key       {}, readable by its owner only; `init --vault` would seal it under a password\n",
+            done.layout.host_key().display()
+        ),
+        (NewKey::Vault(_), None) => format!("Vault          {}\n", done.layout.seed_file().display()),
+        (NewKey::Vault(_), Some(words)) => format!(
+            "Vault          {}\n\nThese words are the vault, without any password. They are shown only now: write \
+             them down on paper.\n\n  {}\n",
+            done.layout.seed_file().display(),
+            in_lines(words)
+        ),
+    }
+}
+
+/// Six words a line.
+fn in_lines(words: &str) -> String {
+    let words: Vec<&str> = words.split(' ').collect();
+    words.chunks(6).map(|line| line.join(" ")).collect::<Vec<_>>().join("\n  ")
 }
 
 /// Sets up a project in a folder, which is made if it does not exist.
 ///
 /// # Errors
 /// What is in the way; nothing is left behind then.
-pub(crate) fn init(dir: &Path) -> CommandResult<Initialized> {
+pub(crate) fn init(dir: &Path, key: NewKey) -> CommandResult<Initialized> {
     let dir = std::path::absolute(dir).map_err(|error| cannot("find", dir, &error))?;
     let (config, layout) = (dir.join(FILE_NAME), Layout::new(dir.join(DATA_DIR)));
     refuse_existing(&[&config, layout.data_dir()])?;
     let mut made = Made::default();
-    let host = generate()?;
     let operator = generate()?;
     made.folders(&dir)?;
     made.keep(layout.data_dir(), create_private_dir(layout.data_dir()))?;
-    made.keep(&layout.host_key(), create_key(&layout.host_key(), &host))?;
+    let host = made.host_key(&layout, &key)?;
     made.keep(&layout.operator_key(), create_key(&layout.operator_key(), &operator))?;
     for folder in [layout.audit_dir(), layout.cache_dir()] {
         made.keep(&folder, create_private_dir(&folder))?;
@@ -76,14 +133,14 @@ pub(crate) fn init(dir: &Path) -> CommandResult<Initialized> {
     let ignore = layout.data_dir().join(".gitignore");
     made.keep(&ignore, create_private_file(&ignore, IGNORE_ALL.as_bytes()))?;
     let files = made.files(&dir)?;
-    let (host, operator) = (Fingerprint::from(&host.public()), Fingerprint::from(&operator.public()));
+    let operator = Fingerprint::from(&operator.public());
     // Last, because its presence is what makes the folder a project.
     let text = configuration(operator);
     made.keep(&config, create_private_file(&config, text.as_bytes()))?;
     Config::load(&config)
         .map_err(|error| CommandError::internal(format!("a generated file is not valid: {error}")))?;
     made.commit();
-    Ok(Initialized { config, layout, files, host, operator })
+    Ok(Initialized { config, layout, files, host, operator, key })
 }
 
 fn configuration(operator: Fingerprint) -> String {
@@ -124,6 +181,15 @@ fn cannot(verb: &str, path: &Path, error: &io::Error) -> CommandError {
     CommandError::configuration(format!("cannot {verb} {}: {error}", path.display()))
 }
 
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(_) => f.write_str("File([REDACTED])"),
+            Self::Vault(_) => f.write_str("Vault([REDACTED])"),
+        }
+    }
+}
+
 fn serve_hint(dir: &Path) -> String {
     if dir == Path::new(".") {
         return "`alknet-agent serve`".to_owned();
@@ -150,6 +216,21 @@ impl Made {
             self.keep(folder, fs::create_dir(folder))?;
         }
         Ok(())
+    }
+
+    /// Stores the host's key.
+    fn host_key(&mut self, layout: &Layout, key: &NewKey) -> CommandResult<Fingerprint> {
+        match key {
+            NewKey::File(key) => {
+                self.keep(&layout.host_key(), create_key(&layout.host_key(), key))?;
+                Ok(Fingerprint::from(&key.public()))
+            }
+            NewKey::Vault(vault) => {
+                self.keep(&layout.seed_file(), vault.write_seed(layout))?;
+                self.keep(&layout.public_keys_file(), vault.write_public(layout))?;
+                Ok(Fingerprint::from(&vault.public().identity))
+            }
+        }
     }
 
     /// Makes the folder that agents see, unless there is one.

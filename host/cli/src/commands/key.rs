@@ -11,6 +11,7 @@ use crate::config::{Utc, quote};
 use crate::failure::{CommandError, CommandResult};
 use crate::output::Output;
 use crate::project::{Project, read_key};
+use crate::vault::PublicKeys;
 
 /// Runs a `key` command.
 ///
@@ -26,8 +27,8 @@ pub(crate) fn run(command: &KeyCommand, context: &Context) -> CommandResult {
 /// Shows the public keys of the host, of its log and of its operator.
 fn show(config: Option<&Path>, output: Output) -> CommandResult {
     let project = Project::find(config)?;
-    let key = read_key(&project.layout.host_key())?;
-    let (host, log) = (key.public(), alknet_audit::log_key(&key).public());
+    let keys = PublicKeys::of(&project.layout)?;
+    let (host, log) = (keys.identity, keys.audit);
     // A host may be moved without its operator's key.
     let operator = project.layout.operator_key();
     let operator = operator.exists().then(|| read_key(&operator)).transpose()?.map(|key| key.public());

@@ -1,10 +1,15 @@
 //! The commands, one file each. They return data or an error; they do not decide anything a host decides.
 
+mod access;
+mod apikey;
 mod audit;
 mod call;
 mod demo;
 mod init;
 mod key;
+mod managed;
+mod peer;
+mod secret;
 mod serve;
 mod session;
 
@@ -42,6 +47,11 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> CommandResult {
         Command::Session(command) => interruptible(session::run(command, context)).await,
         Command::Audit(command) => interruptible(audit::run(command, context)).await,
         Command::Key(command) => key::run(command, context),
+        Command::Secret(command) => secret::run(command, context).await,
+        Command::Peer(command) => peer::run(command, context).await,
+        Command::ApiKey(command) => apikey::run(command, context).await,
+        Command::Can(args) => interruptible(access::can(args, context)).await,
+        Command::Explain(args) => interruptible(access::explain(args, context)).await,
         Command::Demo(args) => demo::run(args, context).await,
         Command::Reference(args) => output.raw(&reference::page(args.page).await?),
     }

@@ -1,40 +1,41 @@
 //! `serve`: a host runs until it is told to stop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::time::{Duration, SystemTime};
 
 use alknet_core::Fingerprint;
+use alknet_store::SqliteStore;
 use clap::ValueEnum as _;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::Context;
 use super::key::node_id;
 use crate::args::{LogLevel, ServeArgs};
-use crate::assemble::{Host, Lifetime};
+use crate::assemble::{Host, Lifetime, Refreshed};
 use crate::config::Config;
-use crate::failure::{CommandError, CommandResult};
+use crate::failure::{CommandError, CommandResult, chain};
 use crate::logging;
 use crate::output::Output;
-use crate::project::{IrohNode, Layout, Project, RuntimeInfo, check_private_dir, read_key};
+use crate::project::{IrohNode, Layout, Project, RuntimeInfo, check_private_dir};
+use crate::vault::{HostKeys, KeyStorage, PasswordSource};
 
 /// Starts the host of this project, says where it listens, and serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
 /// What keeps the host from starting, or from ending in order.
-pub(crate) async fn run(_: &ServeArgs, context: &Context) -> CommandResult {
+pub(crate) async fn run(args: &ServeArgs, context: &Context) -> CommandResult {
     let project = Project::find(context.config.as_deref())?;
     logging::start(&directives(context.log, &project.config.settings.log))?;
     let layout = &project.layout;
-    if !layout.host_key().exists() {
-        return Err(no_key(layout));
-    }
     check_private_dir(layout.data_dir())?;
-    let key = read_key(&layout.host_key())?;
+    let keys = open_keys(args, layout).await?;
     // From here on a signal is kept until the host can be stopped in order.
     let mut signals = Signals::listen()?;
     tracing::info!(data_dir = %layout.data_dir().display(), "starting");
-    let host = Box::pin(Host::start(&project.config, key, Lifetime::Kept)).await?;
+    let host = Box::pin(Host::start(&project.config, keys, Lifetime::Kept)).await?;
     let info = runtime_info(&host, &project);
     let served = Box::pin(serve(&host, &info, &project, context.output, &mut signals)).await;
     let ended = Box::pin(end(&host, &mut signals)).await;
@@ -59,10 +60,22 @@ async fn serve(
     })?;
     announce(info, project, output)?;
     tracing::info!(fingerprint = %info.fingerprint, "serving");
+    let mut watch = Watch::new(project.config.file());
     loop {
         tokio::select! {
             () = stop.recv() => return Ok(()),
-            _ = reload.recv() => reload_from(host, project.config.file()).await,
+            _ = reload.recv() => {
+                watch.saw_config();
+                reload_from(host, project.config.file()).await;
+                refresh(host).await;
+            }
+            () = watch.next() => {
+                if watch.config_changed() {
+                    tracing::info!("the configuration file has changed");
+                    reload_from(host, project.config.file()).await;
+                }
+                refresh(host).await;
+            }
         }
     }
 }
@@ -97,6 +110,67 @@ async fn reload_from(host: &Host, file: &Path) {
         }
         Err(error) => tracing::error!(%error, "configuration refused; the one before stays in force"),
     }
+}
+
+/// Takes over what commands changed in the store; whatever is wrong with it, the host goes on.
+async fn refresh(host: &Host) {
+    match host.refresh().await {
+        Ok(None) => {}
+        Ok(Some(Refreshed { identities_changed, credentials_changed })) => {
+            tracing::info!(identities_changed, credentials_changed, "identities and credentials read again");
+        }
+        Err(error) => {
+            tracing::error!(error = %chain(&error), "not taken over; what was before stays in force");
+        }
+    }
+}
+
+/// Looks for changes that nobody sends a signal for.
+struct Watch {
+    interval: Interval,
+    config: PathBuf,
+    /// The state of the file that was read last.
+    read: Option<FileState>,
+    /// The state of the file when it was looked at last: one that is still being written is left alone.
+    last: Option<FileState>,
+}
+
+/// What tells one content of a file from another, without reading it.
+type FileState = (SystemTime, u64);
+
+impl Watch {
+    fn new(config: &Path) -> Self {
+        let mut interval = tokio::time::interval(WATCH_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let now = state_of(config);
+        Self { interval, config: config.to_owned(), read: now, last: now }
+    }
+
+    async fn next(&mut self) {
+        self.interval.tick().await;
+    }
+
+    /// Whether the configuration is another one than was read last, and nobody is writing it.
+    fn config_changed(&mut self) -> bool {
+        let now = state_of(&self.config);
+        let rests = now == self.last;
+        self.last = now;
+        let changed = rests && now.is_some() && now != self.read;
+        if changed {
+            self.read = now;
+        }
+        changed
+    }
+
+    /// Notes that the configuration is read for another reason.
+    fn saw_config(&mut self) {
+        self.read = state_of(&self.config);
+    }
+}
+
+fn state_of(file: &Path) -> Option<FileState> {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 fn runtime_info(host: &Host, project: &Project) -> RuntimeInfo {
@@ -150,10 +224,20 @@ fn directives(typed: Option<LogLevel>, configured: &str) -> String {
     level.map_or_else(|| configured.to_owned(), logging::directives)
 }
 
-fn no_key(layout: &Layout) -> CommandError {
-    let key = layout.host_key();
-    CommandError::configuration(format!("the host has no key: {} is missing", key.display()))
-        .hint("`alknet-agent init` makes one, with a new project")
+/// The host's keys. The password is asked for, and hashed, beside the runtime's threads.
+async fn open_keys(args: &ServeArgs, layout: &Layout) -> CommandResult<HostKeys> {
+    if !alknet_vault::forbid_dumps() {
+        tracing::warn!("this system may write the host's memory into core dumps");
+    }
+    if KeyStorage::of(layout)? == KeyStorage::KeyFile {
+        tracing::info!(file = %layout.host_key().display(), "no vault: the host's key is a file");
+    }
+    let store = SqliteStore::open(&layout.store_file())
+        .map_err(|error| CommandError::configuration(chain(&error)))?;
+    let versions = store.credentials().iter().map(|credential| credential.key_version).collect();
+    let (layout, password) = (layout.clone(), PasswordSource::of(args.unlock.password_file.as_deref()));
+    let opened = tokio::task::spawn_blocking(move || HostKeys::open(&layout, &password, &versions)).await;
+    Ok(opened.map_err(|_| CommandError::internal("reading the host's keys broke off"))??)
 }
 
 /// The signals a host listens to.
@@ -186,6 +270,9 @@ impl Stop {
         }
     }
 }
+
+/// How soon a change of the configuration or the store is in force.
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! Who is known: peers, API keys, and the limits at the door.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use alknet_core::{ApiKeyEntry, AuthPolicy, Directory, DirectoryError, Grants, PeerEntry, RateLimits, Scope};
 
@@ -18,7 +19,8 @@ pub(super) fn access(file: &raw::File) -> Checked<Access> {
     }
     let mut rates = RateLimits::default();
     set_count(&mut rates.connections_per_ip_max, file.limits.connections_per_ip_max);
-    Ok(Access { policy, rates })
+    let calls_per_second = file.limits.calls_per_second_max.map(NonZeroU32::get);
+    Ok(Access { policy, rates, calls_per_second })
 }
 
 /// Scopes and resources as grants.

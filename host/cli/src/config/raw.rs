@@ -111,6 +111,7 @@ pub(super) struct Limits {
     pub(super) connections_max: Option<NonZeroU32>,
     pub(super) connections_per_ip_max: Option<NonZeroU32>,
     pub(super) auth_attempts_max: Option<NonZeroU32>,
+    pub(super) calls_per_second_max: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,6 +173,12 @@ pub(super) struct HttpTarget {
     pub(super) methods: Option<Vec<Text>>,
     pub(super) path_prefix: Option<String>,
     pub(super) credential_file: Option<Text>,
+    pub(super) credential: Option<Text>,
+    pub(super) auth: Option<Text>,
+    pub(super) auth_name: Option<Text>,
+    pub(super) client_id: Option<Text>,
+    pub(super) token_url: Option<Text>,
+    pub(super) token_scope: Option<Text>,
     pub(super) timeout: Option<Text>,
     pub(super) response_max: Option<Text>,
     #[serde(default)]

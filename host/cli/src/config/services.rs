@@ -10,10 +10,10 @@ use alknet_agent::{Profile, SessionLimits};
 use alknet_core::IdentityId;
 use alknet_sandbox::Language;
 
-use super::HttpTarget;
 use super::access::grants;
 use super::check::{Checked, parse, path, problem, set_bytes, set_count, set_duration, set_size};
 use super::raw::{self, Text};
+use super::{CredentialPlace, HttpTarget, http_auth};
 
 pub(super) fn fs_roots(raw: &[raw::FsRoot], base: &Path) -> Checked<Vec<FsRoot>> {
     let mut names = BTreeSet::new();
@@ -39,18 +39,24 @@ fn http_target(raw: &raw::HttpTarget, names: &mut BTreeSet<String>, base: &Path)
         None => vec![HttpMethod::Get, HttpMethod::Head],
     };
     let name = unique(names, &raw.name)?;
+    let credential = http_auth::credential(raw, base)?;
     let target = http::HttpTarget {
         description: raw.description.clone(),
         base_url: raw.base_url.get_ref().clone(),
         methods,
         path_prefix: raw.path_prefix.clone(),
-        credential: raw.credential_file.is_some().then(|| name.clone()),
+        credential: match &credential {
+            Some(CredentialPlace::File(_)) => Some(format!("file:{name}")),
+            Some(CredentialPlace::Store(stored)) => Some(stored.clone()),
+            None => None,
+        },
+        auth: http_auth::auth(raw)?,
         timeout,
         response_bytes_max,
         allow_private: raw.allow_private,
         name,
     };
-    Ok(HttpTarget { target, credential_file: path(raw.credential_file.as_ref(), base)? })
+    Ok(HttpTarget { target, credential })
 }
 
 fn method(text: &Text) -> Checked<HttpMethod> {

@@ -248,7 +248,7 @@ fn documented_examples_are_valid() {
     let config = parse(&spelled).expect(&spelled);
     assert_eq!(config.access.policy.peers.len(), 2);
     assert_eq!(config.access.policy.api_keys.len(), 1);
-    assert_eq!(config.settings.http_targets.len(), 1);
+    assert_eq!(config.settings.http_targets.len(), 3);
     assert_eq!(config.settings.profiles.len(), 2);
 }
 

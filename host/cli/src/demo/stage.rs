@@ -12,6 +12,7 @@ use crate::config::{Config, PeerLine, Template};
 use crate::connect::RemoteHost;
 use crate::failure::{CommandError, CommandResult};
 use crate::project::Layout;
+use crate::vault::HostKeys;
 
 /// A running host, and who may connect to it.
 pub(super) struct Stage {
@@ -56,7 +57,7 @@ impl Stage {
         let text = configuration(dir, &data_dir, [&agent, &intruder, &auditor])?;
         let config = Config::parse(&folder.path().join("alknet-agent.toml"), text)
             .map_err(|error| CommandError::internal(format!("the demo's configuration: {error}")))?;
-        let host = Box::pin(Host::start(&config, key, Lifetime::Ephemeral)).await?;
+        let host = Box::pin(Host::start(&config, HostKeys::of_key(key), Lifetime::Ephemeral)).await?;
         let stage = Self { host, layout: Layout::new(data_dir), folder, agent, intruder, auditor };
         let (addr, fingerprint) = (stage.host.quic_addr(), stage.host.fingerprint());
         let says = vec![format!(

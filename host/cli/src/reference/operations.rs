@@ -10,6 +10,7 @@ use super::cell;
 use crate::assemble::offered;
 use crate::config::{Config, Template};
 use crate::failure::{CommandError, CommandResult};
+use crate::vault::HostKeys;
 
 /// The whole of `docs/operations.md`.
 ///
@@ -20,7 +21,7 @@ pub(super) async fn markdown() -> CommandResult<String> {
     let folder = tempfile::tempdir().map_err(failed)?;
     let config = configuration(folder.path())?;
     let key = Ed25519SecretKey::generate().map_err(failed)?;
-    let specs = Box::pin(offered(&config, key)).await?;
+    let specs = Box::pin(offered(&config, HostKeys::of_key(key))).await?;
     folder.close().map_err(failed)?;
     let mut page = format!("{PREAMBLE}\n| operation | kind | takes |\n|---|---|---|\n");
     for spec in &specs {

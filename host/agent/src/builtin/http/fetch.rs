@@ -4,15 +4,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use alknet_call::{CallError, CallScope, OperationSpec, Registration, SpecError, typed_handler};
+use alknet_core::Secret;
+use reqwest::{Request, StatusCode};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::address::NotPublic;
-use super::redact::Redactor;
 use super::request::{Input, Prepared};
-use super::response::{self, Output};
-use super::target::{Targets, bearer};
+use super::response::{self, Output, Received};
+use super::target::{Target, Targets};
 use super::{FETCH, HttpMethod};
+use crate::SecretGuard;
 
 /// Why a request failed.
 #[derive(Debug)]
@@ -22,10 +24,22 @@ pub(super) enum FetchError {
     Refused(Cow<'static, str>),
     Address,
     Credential,
-    TooLarge { bytes_max: usize },
+    /// The server of tokens gave none.
+    Token,
+    /// The body is compressed.
+    Encoded,
+    /// What was found in the response cannot be recorded.
+    Unrecorded,
+    TooLarge {
+        bytes_max: usize,
+    },
     Timeout,
-    Unreachable { sent: bool },
+    Unreachable {
+        sent: bool,
+    },
 }
+
+const NAME: &str = "http/fetch";
 
 const ERRORS: &[(&str, &str)] = &[
     ("TARGET_NOT_FOUND", "No target has this name; `details.targets` are those there are."),
@@ -37,21 +51,23 @@ const ERRORS: &[(&str, &str)] = &[
     ("ADDRESS_DENIED", "The target's name leads to an address that requests may not be sent to."),
     ("TOO_LARGE", "The request's or the response's body is above the limit of `details.bytes_max`."),
     ("UPSTREAM_TIMEOUT", "The target did not answer in time. The request may have taken effect."),
+    ("UPSTREAM_REFUSED", "The target's own server of tokens gave the host none."),
+    ("UPSTREAM_ENCODED", "The target compressed its answer, which it was not asked to. It may have acted."),
     (
         "UPSTREAM_UNREACHABLE",
         "The target cannot be reached (retryable), or broke off its answer (it may have acted).",
     ),
 ];
 
-pub(crate) fn registration(targets: Targets) -> Result<Registration, SpecError> {
-    let spec = OperationSpec::mutation::<Input, Output>("http/fetch")?
+pub(crate) fn registration(targets: Targets, guard: SecretGuard) -> Result<Registration, SpecError> {
+    let spec = OperationSpec::mutation::<Input, Output>(NAME)?
         .describe(&description(&targets))
         .requires(crate::builtin::scope(FETCH));
     let spec = ERRORS.iter().try_fold(spec, |spec, (code, description)| spec.raises(code, description))?;
     let turns = Arc::new(Semaphore::new(targets.limits.in_flight_max));
     let handler = typed_handler(move |input: Input, scope: CallScope| {
-        let (targets, turns) = (targets.clone(), Arc::clone(&turns));
-        async move { fetch(&targets, &turns, input, &scope).await.map_err(CallError::from) }
+        let (targets, turns, guard) = (targets.clone(), Arc::clone(&turns), guard.clone());
+        async move { fetch(&targets, &turns, &guard, input, &scope).await.map_err(CallError::from) }
     });
     Ok(Registration::local(spec, handler))
 }
@@ -76,6 +92,7 @@ fn description(targets: &Targets) -> String {
 async fn fetch(
     targets: &Targets,
     turns: &Semaphore,
+    guard: &SecretGuard,
     input: Input,
     scope: &CallScope,
 ) -> Result<Output, FetchError> {
@@ -85,16 +102,41 @@ async fn fetch(
     let service = target.config.credential.as_deref();
     let secret = service.map(|service| scope.capabilities().get(service).ok_or(FetchError::Credential));
     let secret = secret.transpose()?;
-    let header = secret.map(|secret| bearer(secret.expose_secret()).ok_or(FetchError::Credential));
-    let request = prepared.into_request(header.transpose()?);
     let exchange = async {
         let _turn = turns.acquire().await.map_err(|_| FetchError::Unreachable { sent: false })?;
-        let response = target.client.execute(request).await?;
-        response::read(response, target.config.response_bytes_max).await
+        exchange(target, prepared.into_request(), secret, guard).await
     };
     let received = tokio::time::timeout(target.config.timeout, exchange);
     let received = received.await.map_err(|_| FetchError::Timeout)??;
-    Ok(received.into_output(&Redactor::new(secret), &targets.limits))
+    let (output, found) = received.into_output(&guard.live().scrubber(), &targets.limits);
+    guard.record(scope.id(), NAME, found).await.map_err(|_| FetchError::Unrecorded)?;
+    Ok(output)
+}
+
+/// Sends the request with the target's credential, and reads its answer.
+async fn exchange(
+    target: &Target,
+    mut request: Request,
+    secret: Option<&Secret>,
+    guard: &SecretGuard,
+) -> Result<Received, FetchError> {
+    let bytes_max = target.config.response_bytes_max;
+    let Some(secret) = secret else {
+        return response::read(target.client.execute(request).await?, bytes_max).await;
+    };
+    let auth = &target.config.auth;
+    let Some(tokens) = &target.tokens else {
+        auth.authorize(&mut request, secret).ok_or(FetchError::Credential)?;
+        return response::read(target.client.execute(request).await?, bytes_max).await;
+    };
+    let learn = |token: &Secret| guard.live().add([(target.config.name.as_str(), token)]);
+    let token = tokens.get(&target.client, secret, learn).await?;
+    auth.authorize(&mut request, &token).ok_or(FetchError::Credential)?;
+    let response = target.client.execute(request).await?;
+    if response.status() == StatusCode::UNAUTHORIZED {
+        tokens.forget(&token).await;
+    }
+    response::read(response, bytes_max).await
 }
 
 impl From<reqwest::Error> for FetchError {
@@ -123,6 +165,11 @@ impl From<FetchError> for CallError {
             FetchError::Refused(rule) => Self::new("REQUEST_REFUSED", rule),
             FetchError::Address => Self::new("ADDRESS_DENIED", "the target has no address that is allowed"),
             FetchError::Credential => Self::internal("the target's credential is not available"),
+            FetchError::Token => {
+                Self::new("UPSTREAM_REFUSED", "the server of the target's tokens gave none").retryable(true)
+            }
+            FetchError::Encoded => Self::new("UPSTREAM_ENCODED", "the target compressed its answer"),
+            FetchError::Unrecorded => Self::internal("the audit log cannot record this call").retryable(true),
             FetchError::TooLarge { bytes_max } => {
                 Self::new("TOO_LARGE", format!("a body is above the limit of {bytes_max} bytes"))
                     .with_details(json!({ "bytes_max": bytes_max }))

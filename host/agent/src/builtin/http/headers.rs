@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use alknet_core::Scrubber;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::HttpLimits;
-use super::redact::Redactor;
+use crate::guard::Found;
 
 /// Why a header is refused. Names only our own constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -113,15 +114,22 @@ pub(super) fn of_caller(
     Ok(headers)
 }
 
+/// Whether a header, in lower case and with `-` for `_`, is the host's to set.
+pub(super) fn is_reserved(plain: &str) -> bool {
+    RESERVED.contains(&plain) || RESERVED_PREFIXES.iter().any(|prefix| plain.starts_with(prefix))
+}
+
 /// What is answered of a response's headers; values that are no text, or too long, are left out.
 pub(super) fn of_response(
     received: &HeaderMap,
-    redactor: &Redactor<'_>,
+    found: &mut Found,
+    scrubber: &Scrubber,
     limits: &HttpLimits,
 ) -> BTreeMap<String, String> {
-    let answered = |name: &&'static str| {
+    let mut answered = |name: &&'static str| {
         let value = received.get(*name)?.to_str().ok()?;
-        (value.len() <= limits.header_bytes_max).then(|| ((*name).to_owned(), redactor.text(value)))
+        let short = value.len() <= limits.header_bytes_max;
+        short.then(|| ((*name).to_owned(), found.text(scrubber, value.to_owned())))
     };
-    ANSWERED.iter().filter_map(answered).collect()
+    ANSWERED.iter().filter_map(&mut answered).collect()
 }

@@ -6,18 +6,22 @@
 //! connected to.
 
 mod address;
+mod auth;
 mod fetch;
 mod headers;
 mod limits;
+mod oauth;
 mod path;
-mod redact;
 mod request;
 mod response;
 mod target;
 
 use alknet_call::{Registration, SpecError};
-use alknet_core::Capabilities;
+use alknet_core::CapabilitySource;
 
+use crate::SecretGuard;
+
+pub use auth::HttpAuth;
 pub use limits::HttpLimits;
 pub use target::{HttpMethod, HttpSetupError, HttpTarget};
 
@@ -26,17 +30,22 @@ pub const SCOPES: &[&str] = &[FETCH];
 
 const FETCH: &str = "http:fetch";
 
-/// The registration of `http/fetch`, which alone is given the credentials.
+/// The registration of `http/fetch`, which alone is given the credentials. The guard learns of them, and of the
+/// tokens that are fetched with them.
 ///
 /// # Errors
 /// [`HttpSetupError`] naming the target that is not valid, or whose credential is not among `credentials`.
 pub fn registrations(
     targets: Vec<HttpTarget>,
-    credentials: Capabilities,
+    credentials: impl Into<CapabilitySource>,
+    guard: SecretGuard,
     limits: HttpLimits,
 ) -> Result<Vec<Registration>, HttpSetupError> {
-    let targets = target::Targets::new(targets, &credentials, limits)?;
-    Ok(vec![fetch::registration(targets)?.with_capabilities(credentials)])
+    let credentials = credentials.into();
+    let current = credentials.current();
+    let targets = target::Targets::new(targets, &current, limits)?;
+    guard.live().add(current.iter());
+    Ok(vec![fetch::registration(targets, guard)?.with_capabilities(credentials)])
 }
 
 impl From<SpecError> for HttpSetupError {

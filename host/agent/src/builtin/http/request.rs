@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Request, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,14 @@ impl Prepared {
         if body.is_some() && matches!(method, HttpMethod::Get | HttpMethod::Head) {
             return Err(FetchError::Refused("GET and HEAD have no body".into()));
         }
+        let auth = &target.config.auth;
+        if auth.query_name().is_some_and(|name| query.contains_key(name)) {
+            return Err(FetchError::Refused("this query parameter is the host's to set".into()));
+        }
+        let sets = |name: &str| headers.keys().any(|given| same_header(given, name));
+        if auth.header_name().is_some_and(sets) {
+            return Err(FetchError::Refused("this header is the host's to set".into()));
+        }
         let url = url(target, &path, &query, limits)?;
         let mut headers = headers::of_caller(&headers, limits)?;
         let body = body.map(|body| encode(body, limits)).transpose()?;
@@ -92,13 +100,10 @@ impl Prepared {
         Ok(Self { method, url, headers, body })
     }
 
-    /// The request with the credential's header, the only one of its name.
-    pub(super) fn into_request(self, credential: Option<HeaderValue>) -> Request {
+    /// The request, still without a credential.
+    pub(super) fn into_request(self) -> Request {
         let mut request = Request::new(self.method.into(), self.url);
         *request.headers_mut() = self.headers;
-        if let Some(credential) = credential {
-            request.headers_mut().insert(AUTHORIZATION, credential);
-        }
         *request.body_mut() = self.body.map(Into::into);
         request
     }
@@ -127,6 +132,11 @@ fn url(
         return Err(FetchError::Refused("the path with its query is too long".into()));
     }
     Ok(url)
+}
+
+/// Gateways that turn headers into variables take `_` for `-`.
+fn same_header(one: &str, other: &str) -> bool {
+    one.replace('_', "-").eq_ignore_ascii_case(&other.replace('_', "-"))
 }
 
 impl Scalar {

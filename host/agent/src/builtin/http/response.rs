@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use alknet_core::Scrubber;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Response;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fetch::FetchError;
-use super::redact::Redactor;
 use super::request::Body;
 use super::{HttpLimits, headers};
+use crate::guard::Found;
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
@@ -27,6 +28,11 @@ pub(super) struct Output {
 
 /// Reads a response of at most `bytes_max` bytes.
 pub(super) async fn read(response: Response, bytes_max: usize) -> Result<Received, FetchError> {
+    // None was asked for, and nothing could be looked for in it.
+    let encoded = response.headers().get_all(CONTENT_ENCODING).iter();
+    if encoded.into_iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(FetchError::Encoded);
+    }
     let too_large = FetchError::TooLarge { bytes_max };
     let announced = response.content_length().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     if announced.is_some_and(|bytes| bytes > bytes_max) {
@@ -51,18 +57,20 @@ pub(super) struct Received {
 }
 
 impl Received {
-    pub(super) fn into_output(self, redactor: &Redactor<'_>, limits: &HttpLimits) -> Output {
+    /// What the caller gets, and which secrets were taken out of it.
+    pub(super) fn into_output(self, scrubber: &Scrubber, limits: &HttpLimits) -> (Output, Found) {
+        let mut found = Found::default();
         let kind = self.response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = kind.is_some_and(is_json);
-        let headers = headers::of_response(self.response.headers(), redactor, limits);
-        let body = redactor.bytes(self.body);
+        let headers = headers::of_response(self.response.headers(), &mut found, scrubber, limits);
+        let body = found.bytes(scrubber, self.body);
         let json = is_json.then(|| serde_json::from_slice(&body).ok()).flatten();
         let body = match (json, String::from_utf8(body)) {
-            (Some(value), _) => Body::Json(redactor.json(value)),
+            (Some(value), _) => Body::Json(found.value(scrubber, value)),
             (None, Ok(text)) => Body::Text(text),
             (None, Err(error)) => Body::Base64(STANDARD.encode(error.into_bytes())),
         };
-        Output { status: self.status, headers, body }
+        (Output { status: self.status, headers, body }, found)
     }
 }
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use alknet_call::SpecError;
 use alknet_core::Capabilities;
-use reqwest::header::HeaderValue;
 use reqwest::{Client, Url, redirect, retry};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::address::{self, PublicOnly};
-use super::{HttpLimits, path};
+use super::oauth::Tokens;
+use super::{HttpAuth, HttpLimits, path};
 
 /// A service that callers may send requests to, as the configuration has it.
 #[derive(Debug, Clone)]
@@ -30,8 +30,10 @@ pub struct HttpTarget {
     pub methods: Vec<HttpMethod>,
     /// The part below the base URL that callers may use, such as `/v1/items`; `None` is all of it.
     pub path_prefix: Option<String>,
-    /// The service whose credential is sent along as a bearer token; `None` sends none.
+    /// The service whose credential is sent along; `None` sends none.
     pub credential: Option<String>,
+    /// How it is sent.
+    pub auth: HttpAuth,
     /// Longest a request may take, from waiting for its turn to the last byte of its answer.
     pub timeout: Duration,
     /// Largest answer, in bytes.
@@ -96,6 +98,8 @@ pub(super) struct Target {
     pub(super) config: HttpTarget,
     pub(super) base: Url,
     pub(super) client: Client,
+    /// The tokens of OAuth, where it is used.
+    pub(super) tokens: Option<Tokens>,
 }
 
 /// The checked targets by name, and the bounds they share. Cheap to clone.
@@ -146,22 +150,37 @@ impl Target {
         }
         if let Some(service) = &config.credential {
             let secret = credentials.get(service).ok_or_else(|| refused("its credential is not there"))?;
-            bearer(secret.expose_secret()).ok_or_else(|| refused("its credential is empty or no text"))?;
+            config.auth.accepts(secret).map_err(refused)?;
         }
+        config.auth.check().map_err(refused)?;
+        let tokens = tokens(&config).map_err(refused)?;
         let failed = |cause| HttpSetupError::Client { name: config.name.clone(), cause };
         let client = client(&config, &base, limits).map_err(failed)?;
-        Ok(Self { config, base, client })
+        Ok(Self { config, base, client, tokens })
     }
 }
 
-/// The header that carries a credential; `None` if it cannot be one.
-pub(super) fn bearer(secret: &str) -> Option<HeaderValue> {
-    if secret.is_empty() || !secret.bytes().all(|b| b.is_ascii_graphic()) {
-        return None;
+/// The parts of OAuth, where it is used.
+fn tokens(config: &HttpTarget) -> Result<Option<Tokens>, &'static str> {
+    let HttpAuth::ClientCredentials { token_url, client_id, scope } = &config.auth else {
+        return Ok(None);
+    };
+    if config.credential.is_none() {
+        return Err("`oauth` takes a `credential`, the client's secret");
     }
-    let mut header = HeaderValue::from_str(&format!("Bearer {secret}")).ok()?;
-    header.set_sensitive(true);
-    Some(header)
+    let url = Url::parse(token_url).map_err(|_| "`token_url` is no URL")?;
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("`token_url` has no user, password or fragment");
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if config.allow_private && config.base_url.starts_with("http:") => {}
+        _ => return Err("`token_url` begins with `https://`"),
+    }
+    if is_private(&url) && !config.allow_private {
+        return Err("`token_url` has a private address, which takes `allow_private`");
+    }
+    Ok(Some(Tokens::new(url, client_id.clone(), scope.clone())))
 }
 
 fn base_url(config: &HttpTarget) -> Result<Url, &'static str> {
@@ -178,15 +197,17 @@ fn base_url(config: &HttpTarget) -> Result<Url, &'static str> {
     if base.scheme() == "http" && config.credential.is_some() && !config.allow_private {
         return Err("a credential is sent over `https` only, unless the target is private");
     }
-    // Addresses are not resolved, so that the resolver does not see them: they are checked here.
-    let literal: Option<IpAddr> =
-        base.host_str().and_then(|host| host.trim_start_matches('[').trim_end_matches(']').parse().ok());
-    match literal {
-        Some(address) if !config.allow_private && !address::is_public(address) => {
-            Err("`base_url` has a private address, which takes `allow_private`")
-        }
-        Some(_) | None => Ok(base),
+    if is_private(&base) && !config.allow_private {
+        return Err("`base_url` has a private address, which takes `allow_private`");
     }
+    Ok(base)
+}
+
+/// Whether a URL names a private address itself. Addresses are not resolved, so that the resolver does not see them.
+fn is_private(url: &Url) -> bool {
+    let literal: Option<IpAddr> =
+        url.host_str().and_then(|host| host.trim_start_matches('[').trim_end_matches(']').parse().ok());
+    literal.is_some_and(|address| !address::is_public(address))
 }
 
 fn client(

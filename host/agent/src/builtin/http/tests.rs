@@ -1,14 +1,19 @@
+mod exfiltration;
 mod refused;
+mod sending;
 mod upstream;
 
 use std::time::Duration;
 
 use alknet_call::CallError;
-use alknet_core::{Capabilities, Identity, Secret};
+use alknet_core::{Capabilities, CapabilitySource, Identity, Secret};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use upstream::Upstream;
 
-use super::{HttpLimits, HttpMethod, HttpSetupError, HttpTarget};
+use super::{HttpAuth, HttpLimits, HttpMethod, HttpSetupError, HttpTarget};
+use crate::SecretGuard;
 use crate::builtin::testing::{Host, code, identity};
 
 const SECRET: &str = "sk-5up3r/s3cret+\"q\"";
@@ -21,6 +26,7 @@ fn target(name: &str, base_url: &str) -> HttpTarget {
         methods: vec![HttpMethod::Get, HttpMethod::Post],
         path_prefix: None,
         credential: Some("service".to_owned()),
+        auth: HttpAuth::Bearer,
         timeout: Duration::from_secs(10),
         response_bytes_max: 1000,
         allow_private: true,
@@ -34,6 +40,7 @@ fn credentials() -> Capabilities {
 /// A host with one target, which is a server of this test.
 struct Fetching {
     upstream: Upstream,
+    guard: SecretGuard,
     host: Host,
     who: Identity,
 }
@@ -51,8 +58,10 @@ impl Fetching {
         let upstream = Upstream::start(reply).await;
         let mut api = target("api", &format!("http://{}/base/", upstream.address));
         adjust(&mut api);
-        let operations = super::registrations(vec![api], credentials(), HttpLimits::default()).unwrap();
-        Self { upstream, host: Host::new(operations), who: identity("alice", super::SCOPES) }
+        let guard = SecretGuard::default();
+        let operations =
+            super::registrations(vec![api], credentials(), guard.clone(), HttpLimits::default()).unwrap();
+        Self { upstream, guard, host: Host::new(operations), who: identity("alice", super::SCOPES) }
     }
 
     /// Calls with what is not given filled in.
@@ -246,6 +255,7 @@ async fn a_target_is_described_without_its_address_or_credential() {
     let registration = super::registrations(
         vec![HttpTarget { description: "the items".to_owned(), ..target("api", "http://10.0.0.1/hidden") }],
         credentials(),
+        SecretGuard::default(),
         HttpLimits::default(),
     )
     .unwrap()

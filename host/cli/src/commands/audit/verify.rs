@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alknet_audit::evidence::EvidenceReport;
-use alknet_audit::{
-    Evidence, EvidenceError, SignatureState, VerifyError, VerifyOptions, VerifyReport, log_key,
-};
+use alknet_audit::{Evidence, EvidenceError, SignatureState, VerifyError, VerifyOptions, VerifyReport};
 use alknet_core::{Fingerprint, PublicKey};
 use serde_json::{Value, json};
 
@@ -14,7 +12,8 @@ use crate::args::VerifyArgs;
 use crate::failure::{CommandError, CommandResult, chain};
 use crate::input::read_text;
 use crate::output::{Style, human_micros, timestamp};
-use crate::project::{Layout, Project, read_key};
+use crate::project::{Layout, Project};
+use crate::vault::PublicKeys;
 
 /// A log that is what its host signed.
 #[derive(Debug)]
@@ -45,7 +44,7 @@ async fn verify_bundle(file: &Path, args: &VerifyArgs, context: &Context) -> Com
         None => {
             let project = Project::find(context.config.as_deref()).map_err(CommandError::from);
             let project = project.map_err(|error| error.hint("or say whose log it is: --key ed25519:…"))?;
-            log_key(&read_key(&project.layout.host_key())?).public()
+            PublicKeys::of(&project.layout)?.audit
         }
     };
     let text = read_text(file)?;
@@ -172,7 +171,7 @@ fn from_project(
 ) -> CommandResult<(PathBuf, PublicKey)> {
     let key = match key {
         Some(key) => parse_key(key)?,
-        None => log_key(&read_key(&layout.host_key())?).public(),
+        None => PublicKeys::of(layout)?.audit,
     };
     Ok((dir.unwrap_or_else(|| layout.audit_dir()), key))
 }

@@ -19,11 +19,15 @@ fn tree(dir: &Path) -> BTreeSet<(String, u32)> {
     found
 }
 
+fn new() -> NewKey {
+    NewKey::File(Box::new(Ed25519SecretKey::generate().unwrap()))
+}
+
 #[test]
 fn a_project_is_complete_and_private() {
     let dir = tempfile::tempdir().unwrap();
     let project = dir.path().join("deep/er");
-    let done = init(&project).unwrap();
+    let done = init(&project, new()).unwrap();
     let modes = tree(&project);
     for (path, mode) in [
         (".alknet-agent", 0o700),
@@ -56,11 +60,25 @@ fn a_project_is_complete_and_private() {
 }
 
 #[test]
+fn a_project_with_a_vault_has_no_key_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = Box::new(NewVault::new(None, "correct horse").unwrap());
+    let done = init(dir.path(), NewKey::Vault(vault)).unwrap();
+    let modes = tree(dir.path());
+    for name in ["seed", "keys.json"] {
+        assert!(modes.contains(&(format!(".alknet-agent/{name}"), 0o600)), "{modes:?}");
+    }
+    assert!(!modes.iter().any(|(name, _)| name.ends_with("host.key")), "{modes:?}");
+    let keys = crate::vault::PublicKeys::of(&done.layout).unwrap();
+    assert_eq!(Fingerprint::from(&keys.identity), done.host);
+}
+
+#[test]
 fn nothing_is_overwritten() {
     let dir = tempfile::tempdir().unwrap();
-    init(dir.path()).unwrap();
+    init(dir.path(), new()).unwrap();
     let before = fs::read(dir.path().join(FILE_NAME)).unwrap();
-    let error = init(dir.path()).unwrap_err().to_string();
+    let error = init(dir.path(), new()).unwrap_err().to_string();
     assert!(
         error.contains(FILE_NAME) && error.contains(DATA_DIR) && error.contains("nothing was changed"),
         "{error}"
@@ -70,7 +88,7 @@ fn nothing_is_overwritten() {
     for (existing, other) in [(FILE_NAME, DATA_DIR), (DATA_DIR, FILE_NAME)] {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("nowhere", dir.path().join(existing)).unwrap();
-        let error = init(dir.path()).unwrap_err().to_string();
+        let error = init(dir.path(), new()).unwrap_err().to_string();
         assert!(error.contains(&format!("{existing} exists already")), "{error}");
         assert!(!dir.path().join(other).exists() && !dir.path().join(FILES_DIR).exists());
     }
@@ -80,7 +98,7 @@ fn nothing_is_overwritten() {
 fn an_existing_folder_of_files_is_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join(FILES_DIR)).unwrap();
-    init(dir.path()).unwrap();
+    init(dir.path(), new()).unwrap();
     assert_eq!(fs::read_dir(dir.path().join(FILES_DIR)).unwrap().count(), 0);
 }
 
@@ -90,11 +108,11 @@ fn a_failure_leaves_nothing_behind() {
     // `files` is in the way after keys and folders were made.
     fs::write(dir.path().join(FILES_DIR), "mine").unwrap();
     let before = tree(dir.path());
-    let error = init(dir.path()).unwrap_err().to_string();
+    let error = init(dir.path(), new()).unwrap_err().to_string();
     assert!(error.starts_with("cannot create ") && error.contains(FILES_DIR), "{error}");
     assert_eq!(tree(dir.path()), before);
 
-    let error = init(&dir.path().join(FILES_DIR).join("below")).unwrap_err().to_string();
+    let error = init(&dir.path().join(FILES_DIR).join("below"), new()).unwrap_err().to_string();
     assert!(error.starts_with("cannot create "), "{error}");
     assert_eq!(tree(dir.path()), before);
 }

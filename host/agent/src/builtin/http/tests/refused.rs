@@ -140,7 +140,12 @@ async fn a_name_that_leads_to_a_private_address_is_refused() {
     let upstream = Upstream::start(ok).await;
     let mut local = target("api", &format!("http://localhost:{}", upstream.address.port()));
     (local.allow_private, local.credential) = (false, None);
-    let operations = crate::builtin::http::registrations(vec![local], credentials(), HttpLimits::default());
+    let operations = crate::builtin::http::registrations(
+        vec![local],
+        credentials(),
+        SecretGuard::default(),
+        HttpLimits::default(),
+    );
     let host = Host::new(operations.unwrap());
     let input = json!({"target": "api", "method": "GET", "path": "/"});
     let result = host.call(&identity("alice", &["http:fetch"]), "http/fetch", input).await;
@@ -205,7 +210,7 @@ fn targets_are_checked_when_they_are_set_up() {
     let setup = |adjust: &dyn Fn(&mut HttpTarget)| {
         let mut api = target("api", "http://127.0.0.1:1/");
         adjust(&mut api);
-        crate::builtin::http::registrations(vec![api], credentials(), HttpLimits::default())
+        register(vec![api])
     };
     assert!(setup(&|_| {}).is_ok());
     for name in ["", "a b", "a/b", &"x".repeat(65)] {
@@ -264,6 +269,10 @@ fn targets_are_checked_when_they_are_set_up() {
     });
     assert!(matches!(over_tls, Ok(_) | Err(HttpSetupError::Client { .. })), "{over_tls:?}");
     let twice = vec![target("api", "http://127.0.0.1/"), target("api", "http://127.0.0.1/")];
-    let refused = crate::builtin::http::registrations(twice, credentials(), HttpLimits::default());
+    let refused = register(twice);
     assert!(matches!(refused, Err(HttpSetupError::Duplicate(name)) if name == "api"));
+}
+
+fn register(targets: Vec<HttpTarget>) -> Result<Vec<alknet_call::Registration>, HttpSetupError> {
+    crate::builtin::http::registrations(targets, credentials(), SecretGuard::default(), HttpLimits::default())
 }
