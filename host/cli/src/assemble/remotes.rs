@@ -76,8 +76,9 @@ impl Other {
         let auth_token = token.map(|token| Secret::new(token.trim_end().to_owned()));
         let operations = remote.operations.clone();
         let filter = operations.map(|patterns| {
-            let wanted = move |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
-            Arc::new(wanted) as NameFilter
+            let wanted: NameFilter =
+                Arc::new(move |name: &str| patterns.iter().any(|pattern| pattern.matches(name)));
+            wanted
         });
         let import = ImportOptions {
             prefix: Some(remote.prefix.clone()),

@@ -58,5 +58,5 @@ pub(super) async fn store_value(
     if value.len() > max {
         return Err(KvError::Limit("value_bytes", u64::try_from(max).unwrap_or(u64::MAX)).into());
     }
-    Ok(store.run(move |database| database.put(namespace.as_str(), &key, &value, if_version)).await?)
+    store.run(move |database| database.put(namespace.as_str(), &key, &value, if_version)).await
 }
