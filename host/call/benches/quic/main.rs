@@ -52,6 +52,7 @@ async fn run(hosts: Hosts) -> Outcome<Report> {
     };
     let large =
         Size { name: "64 KiB", input: hosts::large_payload(), sequential: 300, concurrent: 2000, rounds: 3 };
+    idle(&hosts, &mut report).await?;
     for size in [small, large] {
         compare(&hosts, &size, &mut report).await?;
     }
@@ -97,16 +98,10 @@ async fn compare(hosts: &Hosts, size: &Size, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// What stays: memory of finished calls, of idle connections, and the time until a lost connection is noticed.
-async fn lasting(hosts: &Hosts, report: &mut Report) -> Outcome {
+/// Memory of idle connections: first of all, while no freed memory lies about that they could take.
+async fn idle(hosts: &Hosts, report: &mut Report) -> Outcome {
     let input = hosts::small_payload();
-    let peer = Peer::Ours("calls", hosts.client(&hosts.counted).await?);
-    measure::concurrent(&peer, &input, 64, 50_000).await?;
-    let before = measure::resident_bytes()?;
-    measure::concurrent(&peer, &input, 64, RETAINED_CALLS).await?;
-    report.retained = Some((measure::resident_bytes()? - before) / f64::from(u32::try_from(RETAINED_CALLS)?));
-    peer.close().await;
-
+    hosts.client(&hosts.counted).await?.call(hosts::OPERATION, &input).await?;
     let before = measure::resident_bytes()?;
     let mut idle: Vec<Client> = Vec::new();
     for _ in 0..IDLE_CONNECTIONS {
@@ -118,6 +113,18 @@ async fn lasting(hosts: &Hosts, report: &mut Report) -> Outcome {
     // Both ends of each connection are in this process.
     report.idle_connection = Some(bytes / 2.0 / 1024.0);
     drop(idle);
+    Ok(())
+}
+
+/// What stays: memory of finished calls, and the time until a lost connection is noticed.
+async fn lasting(hosts: &Hosts, report: &mut Report) -> Outcome {
+    let input = hosts::small_payload();
+    let peer = Peer::Ours("calls", hosts.client(&hosts.counted).await?);
+    measure::concurrent(&peer, &input, 64, 50_000).await?;
+    let before = measure::resident_bytes()?;
+    measure::concurrent(&peer, &input, 64, RETAINED_CALLS).await?;
+    report.retained = Some((measure::resident_bytes()? - before) / f64::from(u32::try_from(RETAINED_CALLS)?));
+    peer.close().await;
     report.loss_millis = Some(measure::connection_loss(hosts).await?);
     Ok(())
 }
