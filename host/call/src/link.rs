@@ -222,7 +222,7 @@ impl Link {
         }
         let idle = accepted.iter().filter_map(|stream| Some((stream.idle_since()?, stream)));
         if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
-            longest.close();
+            longest.give_up();
         }
         accepted.len() < self.limits().streams_max
     }

@@ -70,7 +70,7 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
     sender.end();
     link.0.outgoing.finished(sender.stream()).await;
     link.0.pending.fail_stream(sender.stream());
-    let given_up = closing.is_cancelled() && !link.0.stop.is_cancelled();
+    let given_up = sender.is_given_up() && !link.0.stop.is_cancelled();
     // The writing half ends with the last sender.
     drop(sender);
     if given_up && tokio::time::timeout(LINGER, reader.discard()).await.is_err() {

@@ -53,6 +53,8 @@ struct Shared {
     ended: AtomicBool,
     /// Ends the reading of the stream, as the end of the link does; with the last call on it, the writing ends too.
     closing: CancellationToken,
+    /// This side has closed a stream that the peer had opened, without being asked to.
+    given_up: AtomicBool,
     /// Calls of the peer that came in on it and run.
     calls: AtomicU32,
     /// When the last of them ended, in calls of the link; zero while there was none.
@@ -93,6 +95,7 @@ pub(super) fn pair(
         out,
         ended: AtomicBool::new(false),
         closing,
+        given_up: AtomicBool::new(false),
         calls: AtomicU32::new(0),
         idle_since: AtomicU64::new(0),
     });
@@ -147,6 +150,11 @@ impl FrameSender {
     /// Ends the reading of the stream. What runs on it is still answered.
     pub(super) fn close(&self) {
         self.shared.closing.cancel();
+    }
+
+    /// Whether the peer had opened the stream and this side has given it up.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.shared.given_up.load(Ordering::SeqCst)
     }
 
     /// Waits until the reading is to end.
@@ -237,8 +245,9 @@ impl WeakFrameSender {
             || self.frames.strong_count() == 0
     }
 
-    /// Ends the reading of the stream.
-    pub(super) fn close(&self) {
+    /// Ends the reading of a stream that the peer had opened and left idle.
+    pub(super) fn give_up(&self) {
+        self.shared.given_up.store(true, Ordering::SeqCst);
         self.shared.closing.cancel();
     }
 
