@@ -1,5 +1,7 @@
 //! The engine, compiled, with its JavaScript context already set up: what every instance starts from.
 
+use std::num::NonZeroUsize;
+
 use sha2::{Digest as _, Sha256};
 use wasmtime::{
     Config, Enabled, Engine, Instance, InstanceAllocationStrategy, InstancePre, Linker, Module, ModuleExport,
@@ -7,8 +9,9 @@ use wasmtime::{
 };
 
 use crate::bake::bake;
+use crate::fair::{Share, Turns};
 use crate::guest::{GuestLimits, index};
-use crate::meter::Meter;
+use crate::meter::{Lane, Meter};
 use crate::state::State;
 use crate::{Limits, SandboxConfig, SandboxError, cache, imports};
 
@@ -89,12 +92,18 @@ impl std::fmt::Debug for Base {
 }
 
 fn engine_config(config: &SandboxConfig) -> Config {
-    let instances = config.instances_max.max(1);
+    let scripts = config.instances_max.max(1);
+    let components = config.components_max.max(1);
+    let (instances, parts) = (scripts.saturating_add(components), components.saturating_mul(COMPONENT_PARTS));
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(instances)
+    pool.total_core_instances(scripts.saturating_add(parts))
+        .total_component_instances(components)
         .total_memories(instances)
-        .total_tables(instances)
+        .total_tables(scripts.saturating_add(parts))
         .total_stacks(instances)
+        .max_core_instances_per_component(COMPONENT_PARTS)
+        .max_memories_per_component(1)
+        .max_tables_per_component(COMPONENT_PARTS)
         .max_memory_size(MEMORY_BYTES_MAX)
         .table_elements(TABLE_ELEMENTS)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
@@ -114,7 +123,10 @@ fn engine_config(config: &SandboxConfig) -> Config {
 
 fn common_config() -> Config {
     let mut config = Config::new();
-    config.wasm_backtrace_max_frames(None).wasm_memory64(false).wasm_relaxed_simd(false);
+    config
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false);
     config
 }
 
@@ -155,8 +167,12 @@ fn look_into(engine: &Engine, pre: &InstancePre<State>) -> Result<(Box<[u8]>, us
 /// State for running the guest's own code only, before any tool is there.
 fn idle_state() -> State {
     let bounds = GuestLimits { limits: Limits::default(), stack_bytes: INIT_STACK_BYTES };
-    State::new(&bounds, std::sync::Arc::new(Meter::new(bounds.limits.cpu)))
+    let lane = Lane { processors: Turns::new(1, 0), share: Share::fresh() };
+    State::new(&bounds, std::sync::Arc::new(Meter::new(bounds.limits.cpu, lane)))
 }
+
+/// Frames of a component's trap that are looked for.
+const BACKTRACE_FRAMES: usize = 16;
 
 /// The JavaScript engine, built from `sandbox/quickjs`.
 pub(crate) const GUEST: &[u8] = include_bytes!("../../quickjs/quickjs.wasm");
@@ -166,6 +182,8 @@ pub(crate) const MEMORY_BYTES_MAX: usize = 256 << 20;
 pub(crate) const MIN_STACK_BYTES: usize = 16 << 10;
 const INIT_STACK_BYTES: u32 = 128 << 10;
 const HOST_STACK_BYTES: usize = 1 << 20;
-const TABLE_ELEMENTS: usize = 8192;
+pub(crate) const TABLE_ELEMENTS: usize = 8192;
+/// Core instances, and tables, of one component: its modules and those that join them to the host.
+const COMPONENT_PARTS: u32 = 8;
 const KEEP_RESIDENT_BYTES: usize = 2 << 20;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;

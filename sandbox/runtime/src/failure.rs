@@ -51,6 +51,7 @@ pub(crate) fn call_outcome(guest: &Guest, status: Status, map: &PositionMap) -> 
         }
         Status::Failed => Err(call_failure(guest, map)),
         Status::Stalled => Err(CallFailure::Stalled),
+        Status::Stream | Status::End => Err(CallFailure::BadOutput { reason: GENERATOR.into() }),
         Status::Pending => Err(CallFailure::Internal("the guest waits for nothing".into())),
     }
 }
@@ -131,6 +132,8 @@ impl From<Fault> for RegisterError {
         }
     }
 }
+
+const GENERATOR: &str = "the tool returned a generator; only a subscription answers with items";
 
 const TOP_LEVEL_AWAIT: &str = "top-level await never finishes: calls through env are only possible inside the \
     default function, which gets env as its second argument";

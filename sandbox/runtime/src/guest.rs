@@ -8,16 +8,17 @@ mod tests;
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{Global, Instance, Memory, Store, Trap, TypedFunc, UpdateDeadline, Val, WasmParams};
 
 use crate::base::Base;
+use crate::fair::Turn;
 use crate::meter::Meter;
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use crate::suspended::{Room, SUSPENDED_MEMORY_BYTES_MAX, Suspended};
 use crate::{Limit, Limits};
 
-/// A live instance. Fields drop in order: the pool's slot is free before the permit is.
+/// A live instance. Fields drop in order: the pool's slot is free before the turn is passed on.
 pub(crate) struct Guest {
     store: Store<State>,
     instance: Instance,
@@ -26,7 +27,7 @@ pub(crate) struct Guest {
     base: Arc<Base>,
     /// `alk_settle`, looked up when first needed.
     settle: Option<TypedFunc<u32, i32>>,
-    _permit: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 /// Where the guest stands after an entry.
@@ -36,6 +37,10 @@ pub(crate) enum Status {
     Failed,
     Pending,
     Stalled,
+    /// The tool returned a generator, which waits to be asked for items.
+    Stream,
+    /// The generator has no more items.
+    End,
 }
 
 /// Why an entry did not come back with a status.
@@ -59,14 +64,22 @@ impl Guest {
         base: &Arc<Base>,
         bounds: &GuestLimits,
         meter: &Arc<Meter>,
-        permit: OwnedSemaphorePermit,
+        turn: Turn,
     ) -> Result<Self, Fault> {
-        let mut store = Store::new(base.engine(), State::new(bounds, Arc::clone(meter)));
+        Self::with_state(base, State::new(bounds, Arc::clone(meter)), turn)
+    }
+
+    pub(crate) fn with_state(base: &Arc<Base>, state: State, turn: Turn) -> Result<Self, Fault> {
+        let mut store = Store::new(base.engine(), state);
         store.limiter(|state| state.limiter());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let state = context.data_mut();
-            if state.out_of_time() { Ok(UpdateDeadline::Interrupt) } else { Ok(UpdateDeadline::Yield(1)) }
+            if state.out_of_time() {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            state.note_interrupt();
+            Ok(UpdateDeadline::Yield(1))
         });
         let instance = match base.instantiate(&mut store) {
             Ok(instance) => instance,
@@ -83,15 +96,22 @@ impl Guest {
             return Err(Fault::Defect("the guest lacks an export".into()));
         };
         store.data_mut().memory = Some(memory);
-        Ok(Self {
-            store,
-            instance,
-            memory,
-            stack_pointer,
-            base: Arc::clone(base),
-            settle: None,
-            _permit: permit,
-        })
+        Ok(Self { store, instance, memory, stack_pointer, base: Arc::clone(base), settle: None, _turn: turn })
+    }
+
+    /// Puts a guest aside that waits: its memory is kept, its instance and its turn are free for others. Comes back
+    /// as it was when there is no room for what would be kept.
+    pub(crate) fn suspend(mut self, room: &Arc<Room>) -> Result<Result<Suspended, Self>, Fault> {
+        if self.memory_bytes() > SUSPENDED_MEMORY_BYTES_MAX {
+            return Ok(Err(self));
+        }
+        let snapshot = self.snapshot()?;
+        let Some(held) = room.hold(snapshot.stored_bytes()) else {
+            return Ok(Err(self));
+        };
+        let mut state = self.store.into_data();
+        state.memory = None;
+        Ok(Ok(Suspended::new(snapshot, state, self.base, held)))
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -152,6 +172,13 @@ impl Guest {
         let stack = self.state().stack_bytes();
         let call = self.export::<(u32, u64, u32)>(self.base.exports().call)?;
         self.enter(call, (len, seed, stack)).await
+    }
+
+    /// Asks the generator that the tool returned for its next item.
+    pub(crate) async fn next(&mut self) -> Result<Status, Fault> {
+        let stack = self.state().stack_bytes();
+        let next = self.function::<u32>("alk_next")?;
+        self.enter(next, stack).await
     }
 
     /// Settles the host calls encoded in `records`.
@@ -234,6 +261,8 @@ impl Guest {
             1 => Ok(Status::Failed),
             2 => Ok(Status::Pending),
             3 => Ok(Status::Stalled),
+            4 => Ok(Status::Stream),
+            5 => Ok(Status::End),
             _ => Err(Fault::Defect("the guest refused a message".into())),
         }
     }

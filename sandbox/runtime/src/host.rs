@@ -16,7 +16,18 @@ pub trait HostCalls: Send + Sync {
 
     /// Seed of the tool's `Math.random`; asked once for each call.
     fn seed(&self) -> u64;
+
+    /// Whether the call must do the same again for the same input and the same answers, and from which seed its
+    /// other random bytes come. Then finished host calls are handed over in the order they were asked for, and timers
+    /// fire in the order of their times, without real waiting, once no host call is under way; `Date` moves on with
+    /// them, from what [`now_millis`](Self::now_millis) says, which must stand still.
+    fn determinism(&self) -> Option<Seed> {
+        None
+    }
 }
+
+/// What the random bytes of a deterministic call are derived from.
+pub type Seed = [u8; 32];
 
 /// A failed host call, as the tool sees it: a `CallError` it may catch.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,6 @@
-//! The three functions a guest can call. None blocks; none trusts an address.
+//! The functions a guest can call. None blocks; none trusts an address.
+
+use std::time::Duration;
 
 use wasmtime::{Caller, Linker, Result, bail};
 
@@ -11,6 +13,9 @@ pub(crate) fn add(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap("alk", "call", queue_call)?;
     linker.func_wrap("alk", "log", log)?;
     linker.func_wrap("alk", "now_ms", |caller: Caller<'_, State>| caller.data().now_millis())?;
+    linker.func_wrap("alk", "timer", arm_timer)?;
+    linker.func_wrap("alk", "cancel", cancel)?;
+    linker.func_wrap("alk", "random", fill_random)?;
     Ok(())
 }
 
@@ -52,6 +57,26 @@ fn log(mut caller: Caller<'_, State>, level: u32, text: u32, len: u32) -> Result
     };
     state.logs.write(level, text);
     Ok(())
+}
+
+fn arm_timer(mut caller: Caller<'_, State>, id: u32, millis: i32) -> u32 {
+    let after = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+    u32::from(!caller.data_mut().queue_timer(id, after))
+}
+
+fn cancel(mut caller: Caller<'_, State>, id: u32) -> Result<()> {
+    if !caller.data_mut().queue_cancel(id) {
+        bail!("cancels more than it began");
+    }
+    Ok(())
+}
+
+fn fill_random(mut caller: Caller<'_, State>, at: u32, len: u32) -> Result<u32> {
+    let Some(memory) = caller.data().memory else { bail!("no memory") };
+    let (memory, state) = memory.data_and_store_mut(&mut caller);
+    let bytes = memory.get_mut(index(at)..).and_then(|rest| rest.get_mut(..index(len)));
+    let Some(bytes) = bytes else { bail!("the bytes to fill lie outside memory") };
+    Ok(u32::from(!state.random.fill(bytes)))
 }
 
 fn slice(memory: &[u8], at: u32, len: u32) -> Option<&[u8]> {

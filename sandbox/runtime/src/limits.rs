@@ -17,8 +17,10 @@ pub struct Limits {
     pub memory_bytes_max: usize,
     /// JavaScript stack, in bytes; 128 KiB are about 480 plain calls deep.
     pub stack_bytes_max: usize,
-    /// Source text, in bytes of UTF-8.
+    /// Source text, in bytes of UTF-8; of several files, all together.
     pub source_bytes_max: usize,
+    /// A component's binary, in bytes.
+    pub component_bytes_max: usize,
     /// Input, in bytes of JSON text.
     pub input_bytes_max: usize,
     /// Output, in bytes of JSON text.
@@ -32,8 +34,11 @@ pub struct Limits {
     /// Input or result of one host call, in bytes of JSON text. A longer input ends the call; a longer result
     /// becomes a `CallError` with code `RESULT_TOO_LARGE` in the tool, because the tool cannot foresee it.
     pub host_call_bytes_max: usize,
-    /// Inputs of all host calls not yet finished, in bytes.
+    /// Names and inputs of all host calls not yet finished, in bytes.
     pub host_buffer_bytes_max: usize,
+    /// A script that waits longer gives its instance to others and gets one again when it goes on. Not a bound: no
+    /// call ends by it.
+    pub suspend_after: Duration,
 }
 
 impl Default for Limits {
@@ -44,6 +49,7 @@ impl Default for Limits {
             memory_bytes_max: 64 * MIB,
             stack_bytes_max: 128 * KIB,
             source_bytes_max: 256 * KIB,
+            component_bytes_max: 2 * MIB,
             input_bytes_max: MIB,
             output_bytes_max: MIB,
             log_bytes_max: 64 * KIB,
@@ -51,6 +57,7 @@ impl Default for Limits {
             host_calls_max: 10_000,
             host_call_bytes_max: MIB,
             host_buffer_bytes_max: 8 * MIB,
+            suspend_after: Duration::from_millis(20),
         }
     }
 }
@@ -68,6 +75,8 @@ pub enum Limit {
     Stack(usize),
     /// [`Limits::source_bytes_max`].
     Source(usize),
+    /// [`Limits::component_bytes_max`].
+    Component(usize),
     /// [`Limits::input_bytes_max`].
     Input(usize),
     /// [`Limits::output_bytes_max`].
@@ -89,6 +98,7 @@ impl Limit {
             Self::Memory(_) => "memory_bytes",
             Self::Stack(_) => "stack_bytes",
             Self::Source(_) => "source_bytes",
+            Self::Component(_) => "component_bytes",
             Self::Input(_) => "input_bytes",
             Self::Output(_) => "output_bytes",
             Self::HostCallsTotal(_) => "host_calls",
@@ -105,6 +115,7 @@ impl Limit {
             Self::Memory(bytes)
             | Self::Stack(bytes)
             | Self::Source(bytes)
+            | Self::Component(bytes)
             | Self::Input(bytes)
             | Self::Output(bytes)
             | Self::HostCallBytes(bytes)
@@ -122,6 +133,7 @@ impl fmt::Display for Limit {
             Self::Memory(_) => write!(f, "needed more than {max} bytes of memory"),
             Self::Stack(_) => write!(f, "recursed deeper than {max} bytes of stack hold"),
             Self::Source(_) => write!(f, "the source is longer than {max} bytes"),
+            Self::Component(_) => write!(f, "the component is longer than {max} bytes"),
             Self::Input(_) => write!(f, "the input is longer than {max} bytes"),
             Self::Output(_) => write!(f, "the output is longer than {max} bytes"),
             Self::HostCallsTotal(_) => write!(f, "made more than {max} calls through env"),

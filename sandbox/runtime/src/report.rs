@@ -22,6 +22,20 @@ pub struct CallReport {
     pub memory_bytes: usize,
 }
 
+impl CallReport {
+    /// Of a call that did not begin.
+    pub(crate) fn unstarted(result: Result<String, CallFailure>) -> Self {
+        Self {
+            result,
+            logs: Vec::new(),
+            log_truncated: false,
+            cpu: Duration::ZERO,
+            host_calls: 0,
+            memory_bytes: 0,
+        }
+    }
+}
+
 /// One `console` call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {

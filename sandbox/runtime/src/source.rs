@@ -20,5 +20,14 @@ pub struct Source<'a> {
     pub text: &'a str,
 }
 
+/// How a tool answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Once.
+    Function,
+    /// With any number of items: its default export is a generator function.
+    Generator,
+}
+
 /// What lowers sources, with its version: recorded beside what was made from them.
 pub const COMPILER: &str = "oxc 0.146.0";

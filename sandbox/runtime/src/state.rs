@@ -1,12 +1,14 @@
 //! What the host keeps for one live guest: its bounds, its queue of host calls, its log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::{Memory, ResourceLimiter};
 
 use crate::guest::GuestLimits;
 use crate::logs::Logs;
 use crate::meter::Meter;
+use crate::random::Random;
 use crate::{Limit, Limits};
 
 /// Data of a guest's store.
@@ -15,15 +17,30 @@ pub(crate) struct State {
     /// The guest's linear memory, once there is an instance.
     pub(crate) memory: Option<Memory>,
     pub(crate) logs: Logs,
+    /// Where random bytes come from; there are none before a call.
+    pub(crate) random: Random,
     limits: Limits,
     stack_bytes: u32,
     meter: Arc<Meter>,
     bound: MemoryBound,
-    queue: Vec<QueuedCall>,
-    /// Bytes of input of calls that are queued or running.
+    requests: Vec<Request>,
+    /// Bytes of names and inputs of calls that are queued or running.
     buffered: usize,
     calls: u32,
+    timers: u32,
     stopped_by: Option<Limit>,
+}
+
+/// What the guest asked for since the host last looked, in order.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Call(QueuedCall),
+    Timer {
+        id: u32,
+        after: Duration,
+    },
+    /// The guest waits no longer for that call or timer.
+    Cancel(u32),
 }
 
 /// A host call the guest asked for.
@@ -40,13 +57,15 @@ impl State {
         Self {
             memory: None,
             logs: Logs::new(bounds.limits.log_bytes_max),
+            random: Random::Unavailable,
             limits: bounds.limits.clone(),
             stack_bytes: bounds.stack_bytes,
             meter,
             bound: MemoryBound { bytes_max: bounds.limits.memory_bytes_max, denied: false },
-            queue: Vec::new(),
+            requests: Vec::new(),
             buffered: 0,
             calls: 0,
+            timers: 0,
             stopped_by: None,
         }
     }
@@ -89,6 +108,11 @@ impl State {
         self.calls
     }
 
+    /// The guest was interrupted and will go on.
+    pub(crate) fn note_interrupt(&self) {
+        self.meter.note_interrupt();
+    }
+
     /// Whether the guest has to stop now; remembers why.
     pub(crate) fn out_of_time(&mut self) -> bool {
         let spent = self.meter.is_spent();
@@ -117,17 +141,44 @@ impl State {
     /// Queues a call that [`admits_call`](Self::admits_call) let in.
     pub(crate) fn queue_call(&mut self, call: QueuedCall) {
         self.calls = self.calls.saturating_add(1);
-        self.buffered = self.buffered.saturating_add(call.input.len());
-        self.queue.push(call);
+        self.buffered = self.buffered.saturating_add(call.bytes());
+        self.requests.push(Request::Call(call));
     }
 
-    pub(crate) fn take_queue(&mut self) -> std::vec::Drain<'_, QueuedCall> {
-        self.queue.drain(..)
+    /// Arms a timer; false when the call had as many as it may make host calls.
+    pub(crate) fn queue_timer(&mut self, id: u32, after: Duration) -> bool {
+        let granted = self.timers < self.limits.host_calls_max;
+        if granted {
+            self.timers += 1;
+            self.requests.push(Request::Timer { id, after });
+        }
+        granted
     }
 
-    /// A call whose input had that many bytes is finished.
-    pub(crate) fn release_input(&mut self, input_bytes: usize) {
-        self.buffered = self.buffered.saturating_sub(input_bytes);
+    /// Notes that the guest waits no longer; false when it says so more often than it can have begun to wait.
+    pub(crate) fn queue_cancel(&mut self, id: u32) -> bool {
+        let begun = self.limits.host_calls_max.saturating_mul(2);
+        let granted = self.requests.len() <= crate::guest::index(begun.saturating_mul(2));
+        if granted {
+            self.requests.push(Request::Cancel(id));
+        }
+        granted
+    }
+
+    pub(crate) fn take_requests(&mut self) -> std::vec::Drain<'_, Request> {
+        self.requests.drain(..)
+    }
+
+    /// Calls whose names and inputs had that many bytes are finished.
+    pub(crate) fn release_input(&mut self, bytes: usize) {
+        self.buffered = self.buffered.saturating_sub(bytes);
+    }
+}
+
+impl QueuedCall {
+    /// What the host holds for it.
+    pub(crate) fn bytes(&self) -> usize {
+        self.input.len().saturating_add(self.name.len())
     }
 }
 

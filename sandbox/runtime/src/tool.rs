@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
-use crate::failure::call_outcome;
-use crate::flight::Flight;
-use crate::guest::{Guest, Status};
+use crate::component::ComponentTool;
+use crate::fair::Share;
 use crate::lower::PositionMap;
 use crate::meter::Meter;
+use crate::run::Run;
 use crate::sandbox::Shared;
 use crate::snapshot::Snapshot;
-use crate::{CallFailure, CallReport, HostCalls, Limit, Limits};
+use crate::{CallFailure, CallReport, HostCalls, Limit, Limits, Shape};
 
-/// A tool at rest: memory pages and a position map, no live instance. Cloning is cheap.
+/// A tool at rest: memory pages and a position map, or compiled code; no live instance. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Tool {
     inner: Arc<Inner>,
@@ -22,24 +23,66 @@ pub struct Tool {
 #[derive(Debug)]
 struct Inner {
     sandbox: Arc<Shared>,
-    snapshot: Snapshot,
-    map: PositionMap,
+    share: Share,
+    kind: Kind,
     digest: String,
 }
 
+#[derive(Debug)]
+enum Kind {
+    Script(Script),
+    /// And the name its operation has.
+    Component(ComponentTool, String),
+}
+
+/// A tool in JavaScript, evaluated.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) map: PositionMap,
+    pub(crate) shape: Shape,
+}
+
+/// Takes the items of a subscription, as fast as it likes: the tool computes the next one when this one is taken.
+pub trait Items: Send {
+    /// Takes one item, which is JSON text.
+    fn send(&mut self, item: String) -> BoxFuture<'_, ()>;
+}
+
 impl Tool {
-    pub(crate) fn new(sandbox: Arc<Shared>, snapshot: Snapshot, map: PositionMap, digest: String) -> Self {
-        Self { inner: Arc::new(Inner { sandbox, snapshot, map, digest }) }
+    pub(crate) fn script(sandbox: Arc<Shared>, share: Share, script: Script, digest: String) -> Self {
+        Self { inner: Arc::new(Inner { sandbox, share, kind: Kind::Script(script), digest }) }
     }
 
-    /// SHA-256 of the source text, in lower-case hexadecimal.
+    pub(crate) fn component(
+        sandbox: Arc<Shared>,
+        share: Share,
+        (component, name): (ComponentTool, String),
+        digest: String,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { sandbox, share, kind: Kind::Component(component, name), digest }) }
+    }
+
+    /// SHA-256 of what was registered, in lower-case hexadecimal.
     pub fn digest(&self) -> &str {
         &self.inner.digest
     }
 
-    /// Host memory the tool takes while nothing calls it, in bytes, without its position map.
+    /// Whether the tool answers once or with many items.
+    pub fn shape(&self) -> Shape {
+        match &self.inner.kind {
+            Kind::Script(script) => script.shape,
+            Kind::Component(..) => Shape::Function,
+        }
+    }
+
+    /// Host memory the tool takes while nothing calls it, in bytes, without its position map: of a component, its
+    /// machine code.
     pub fn snapshot_bytes(&self) -> usize {
-        self.inner.snapshot.stored_bytes()
+        match &self.inner.kind {
+            Kind::Script(script) => script.snapshot.stored_bytes(),
+            Kind::Component(component, _) => component.code_bytes(),
+        }
     }
 
     /// Calls the tool with `input`, which is JSON text, in a fresh instance.
@@ -51,66 +94,57 @@ impl Tool {
     ///
     /// Outside a tokio runtime with time enabled.
     pub async fn call<H: HostCalls>(&self, input: &str, host: &H, limits: &Limits) -> CallReport {
-        let meter = Arc::new(Meter::new(limits.cpu));
-        let mut guest = None;
-        let result = if input.len() > limits.input_bytes_max {
-            Err(CallFailure::Limit(Limit::Input(limits.input_bytes_max)))
-        } else {
-            let run = self.run(&mut guest, &meter, input, (host, limits));
-            match timeout(limits.wall, run).await {
-                Ok(result) => result,
-                Err(_) if guest.is_some() => Err(CallFailure::Limit(Limit::Wall(limits.wall))),
-                Err(_) => Err(CallFailure::Unavailable),
-            }
-        };
-        report(result, guest, &meter)
-    }
-
-    async fn run<H: HostCalls>(
-        &self,
-        slot: &mut Option<Guest>,
-        meter: &Arc<Meter>,
-        input: &str,
-        (host, limits): (&H, &Limits),
-    ) -> Result<String, CallFailure> {
-        let sandbox = &self.inner.sandbox;
-        let permit = sandbox.permit().await.ok_or(CallFailure::Unavailable)?;
-        let _ticking = sandbox.ticker().hold();
-        let guest = slot.insert(Guest::new(sandbox.base(), &sandbox.bounds(limits), meter, permit)?);
-        guest.restore(&self.inner.snapshot)?;
-        let clock = || host.now_millis();
-        let mut status = meter.charge(&clock, guest.call(input, host.seed())).await?;
-        let mut flight = Flight::new(host, limits);
-        while status == Status::Pending {
-            flight.enqueue(guest.state_mut().take_queue());
-            if flight.is_idle() {
-                break;
-            }
-            flight.landed().await;
-            while status == Status::Pending
-                && let Some(batch) = flight.take_batch()
-            {
-                guest.state_mut().release_input(batch.input_bytes);
-                status = meter.charge(&clock, guest.settle(&batch.records)).await?;
-            }
+        let meter = self.meter(limits);
+        if input.len() > limits.input_bytes_max {
+            let result = Err(CallFailure::Limit(Limit::Input(limits.input_bytes_max)));
+            return CallReport::unstarted(result);
         }
-        call_outcome(guest, status, &self.inner.map)
-    }
-}
-
-fn report(result: Result<String, CallFailure>, guest: Option<Guest>, meter: &Meter) -> CallReport {
-    let cpu = meter.used();
-    let Some(mut guest) = guest else {
-        return CallReport {
-            result,
-            logs: Vec::new(),
-            log_truncated: false,
-            cpu,
-            host_calls: 0,
-            memory_bytes: 0,
+        let script = match &self.inner.kind {
+            Kind::Script(script) => script,
+            Kind::Component(component, name) => {
+                let call = component.call(&self.inner.sandbox, &meter, (name, input), (host, limits));
+                return call.await;
+            }
         };
-    };
-    let (logs, log_truncated) = guest.state_mut().logs.take();
-    let host_calls = guest.state().calls();
-    CallReport { result, logs, log_truncated, cpu, host_calls, memory_bytes: guest.memory_bytes() }
+        let mut run = Run::new(&self.inner.sandbox, script, &meter, (host, limits));
+        let result = timeout(limits.wall, run.call(input)).await;
+        let result = result.unwrap_or_else(|_| Err(run.out_of_time()));
+        run.report(result)
+    }
+
+    /// Starts the subscription with `input`, and hands every item to `items` until there are no more.
+    ///
+    /// CPU and wall limits hold for each item, from when it is asked for; the time that `items` takes is not the
+    /// tool's. The report's result is `null` at the end. Dropping the future stops the guest.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with time enabled.
+    pub async fn subscribe<H: HostCalls>(
+        &self,
+        input: &str,
+        host: &H,
+        limits: &Limits,
+        items: &mut dyn Items,
+    ) -> CallReport {
+        let meter = self.meter(limits);
+        let script = match &self.inner.kind {
+            Kind::Script(script) if input.len() <= limits.input_bytes_max => script,
+            Kind::Script(_) => {
+                let result = Err(CallFailure::Limit(Limit::Input(limits.input_bytes_max)));
+                return CallReport::unstarted(result);
+            }
+            Kind::Component(..) => {
+                let reason = "a component answers once: it cannot be a subscription".into();
+                return CallReport::unstarted(Err(CallFailure::BadOutput { reason }));
+            }
+        };
+        let mut run = Run::new(&self.inner.sandbox, script, &meter, (host, limits));
+        let result = run.stream(input, items).await;
+        run.report(result)
+    }
+
+    fn meter(&self, limits: &Limits) -> Arc<Meter> {
+        Arc::new(Meter::new(limits.cpu, self.inner.sandbox.lane(self.inner.share)))
+    }
 }

@@ -11,6 +11,8 @@ mod cache;
 mod calls;
 #[path = "it/cancel.rs"]
 mod cancel;
+#[path = "it/components.rs"]
+mod components;
 #[path = "it/concurrency.rs"]
 mod concurrency;
 #[path = "it/env.rs"]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use wasm_encoder::Instruction::{
     self, Br, Call, Drop as Pop, End, I32Add, I32Const, LocalGet, Loop, MemoryGrow, Unreachable,
 };
@@ -17,7 +16,8 @@ use wasmtime::{Config, Engine};
 
 use super::{Fault, Guest, GuestLimits, Status};
 use crate::base::Base;
-use crate::meter::Meter;
+use crate::fair::{Share, Turns};
+use crate::meter::{Lane, Meter};
 use crate::ticker::Ticker;
 use crate::{Limit, Limits};
 
@@ -119,10 +119,11 @@ async fn run(fake: &Fake) -> Result<(Status, Option<String>), Fault> {
         log_bytes_max: 1000,
         ..Limits::default()
     };
-    let meter = Arc::new(Meter::new(limits.cpu));
-    let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+    let meter =
+        Arc::new(Meter::new(limits.cpu, Lane { processors: Turns::new(1, 1), share: Share::fresh() }));
+    let turn = Turns::new(1, 1).take(Share::fresh()).await.unwrap();
     let bounds = GuestLimits { limits, stack_bytes: 1 << 17 };
-    let mut guest = Guest::new(&base, &bounds, &meter, permit)?;
+    let mut guest = Guest::new(&base, &bounds, &meter, turn)?;
     let _ticking = ticker.hold();
     let status = meter.charge(&|| 0, guest.call("{}", 1)).await?;
     let (lines, _) = guest.state_mut().logs.take();

@@ -23,8 +23,9 @@ mod tests;
 
 use std::thread;
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+use crate::fair::Turn;
 use crate::{Diagnostic, Source};
 
 pub(crate) use map::PositionMap;
@@ -42,10 +43,7 @@ pub(crate) struct Lowered {
 ///
 /// The compiler runs on a thread of its own, which holds `turn` until it is done, also when nobody waits for it any
 /// more: as many compile at once as there are turns. It never overflows the caller's stack nor unwinds into it.
-pub(crate) async fn lower(
-    source: &Source<'_>,
-    turn: OwnedSemaphorePermit,
-) -> Result<Lowered, Vec<Diagnostic>> {
+pub(crate) async fn lower(source: &Source<'_>, turn: Turn) -> Result<Lowered, Vec<Diagnostic>> {
     let text = readable(source)?.to_owned();
     let language = source.language;
     let (done, result) = oneshot::channel();
