@@ -1,8 +1,9 @@
 //! What is refused before anything is compiled: code that would take too long, or too much, to compile.
 //!
-//! The compiler's time grows with the size of a function times its variables, so both are bounded together.
+//! The compiler cannot be interrupted, and its time grows faster than the size of what it compiles. So it is reckoned
+//! up beforehand, from what makes it grow, and bounded.
 
-use wasmparser::{FunctionBody, Parser, Payload, Validator};
+use wasmparser::{ComponentTypeRef, FunctionBody, Operator, Parser, Payload, Validator};
 
 use super::world;
 use crate::Limits;
@@ -21,6 +22,7 @@ struct Counts {
     functions: usize,
     memories: usize,
     memory_bytes: u64,
+    compile_nanos: u64,
     /// How deep the payload at hand is nested; imports of the outermost component are the world's.
     depth: usize,
 }
@@ -55,7 +57,11 @@ impl Counts {
             Payload::End(_) => self.depth = self.depth.saturating_sub(1),
             Payload::CodeSectionEntry(body) => {
                 self.functions += 1;
-                compiles_soon(body)?;
+                self.compile_nanos = self.compile_nanos.saturating_add(compile_nanos(body)?);
+                if self.compile_nanos > COMPILE_NANOS_MAX {
+                    let offset = Some(body.range().start);
+                    return Err(Refusal { message: TOO_LONG.into(), offset });
+                }
             }
             Payload::MemorySection(memories) => {
                 for memory in memories.clone() {
@@ -67,9 +73,11 @@ impl Counts {
             }
             Payload::ComponentImportSection(imports) if self.depth == 0 => {
                 for import in imports.clone() {
-                    let name = import.map_err(malformed)?.name.name;
-                    if !world::IMPORTS.contains(&name) {
-                        return Err(unknown_import(name));
+                    let import = import.map_err(malformed)?;
+                    // Types have no code behind them: whatever they are called, they give nothing.
+                    let is_type = matches!(import.ty, ComponentTypeRef::Type(_));
+                    if !is_type && !world::IMPORTS.contains(&import.name.name) {
+                        return Err(unknown_import(import.name.name));
                     }
                 }
             }
@@ -97,21 +105,38 @@ impl Counts {
     }
 }
 
-fn compiles_soon(body: &FunctionBody<'_>) -> Result<(), Refusal> {
-    let range = body.range();
-    let bytes = range.len();
-    let mut locals = 0_usize;
+/// How long the compiler will take for a function, in nanoseconds: a measured guess, on the high side.
+fn compile_nanos(body: &FunctionBody<'_>) -> Result<u64, Refusal> {
+    let mut locals = 0_u64;
     for group in body.get_locals_reader().map_err(malformed)? {
         let (count, _) = group.map_err(malformed)?;
-        locals = locals.saturating_add(crate::guest::index(count));
+        locals = locals.saturating_add(count.into());
     }
-    if bytes.saturating_mul(locals.saturating_add(PARAMETERS_GUESS)) <= FUNCTION_WORK_MAX {
-        return Ok(());
+    let variables = locals.saturating_add(PARAMETERS_GUESS);
+    let bytes = u64::try_from(body.range().len()).unwrap_or(u64::MAX);
+    let blocks = blocks(body)?;
+    let nanos = bytes.saturating_mul(NANOS_PER_BYTE);
+    let nanos = nanos.saturating_add(blocks.saturating_mul(blocks).saturating_mul(NANOS_PER_TWO_BLOCKS));
+    Ok(nanos.saturating_add(blocks.saturating_mul(variables).saturating_mul(NANOS_PER_BLOCK_AND_VARIABLE)))
+}
+
+/// How many places there are to jump from or to.
+fn blocks(body: &FunctionBody<'_>) -> Result<u64, Refusal> {
+    let mut count = 0_u64;
+    for operator in body.get_operators_reader().map_err(malformed)? {
+        count += match operator.map_err(malformed)? {
+            Operator::BrTable { targets } => targets.len().into(),
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Else
+            | Operator::TryTable { .. }
+            | Operator::Br { .. }
+            | Operator::BrIf { .. } => 1,
+            _ => 0,
+        };
     }
-    let message = format!(
-        "a function of {bytes} bytes with {locals} local variables is too large to compile; split it up"
-    );
-    Err(Refusal { message, offset: Some(range.start) })
+    Ok(count)
 }
 
 fn unknown_import(name: &str) -> Refusal {
@@ -132,6 +157,12 @@ const FUNCTIONS_MAX: usize = 20_000;
 const MEMORIES_MAX: usize = 1;
 const NAME_CHARS_MAX: usize = 100;
 /// Parameters, and what the compiler keeps for itself.
-const PARAMETERS_GUESS: usize = 16;
-/// Bytes of a function times its variables: 256 KiB with the parameters alone, 64 KiB with 112 local variables.
-const FUNCTION_WORK_MAX: usize = 8 << 20;
+const PARAMETERS_GUESS: u64 = 16;
+const NANOS_PER_BYTE: u64 = 350;
+/// The compiler's time for jumps grows with their square: 8,000 take three seconds.
+const NANOS_PER_TWO_BLOCKS: u64 = 50;
+const NANOS_PER_BLOCK_AND_VARIABLE: u64 = 800;
+/// What one component may take to compile: an ordinary one of the greatest length takes about a second.
+const COMPILE_NANOS_MAX: u64 = 4_000_000_000;
+const TOO_LONG: &str =
+    "compiling it would take too long: split up functions with many blocks or local variables";

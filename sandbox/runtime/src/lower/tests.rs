@@ -3,7 +3,7 @@ mod lowering;
 mod positions;
 mod tokens;
 
-use std::sync::Arc;
+use crate::fair::{Share, Turns};
 
 use crate::{Diagnostic, Source};
 
