@@ -1,4 +1,4 @@
-//! The three functions a guest can call. None blocks; none trusts an address.
+//! The functions a guest can call. None blocks; none trusts an address.
 
 use wasmtime::{Caller, Linker, Result, bail};
 
@@ -10,6 +10,13 @@ use crate::state::{QueuedCall, State};
 pub(crate) fn add(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap("alk", "call", queue_call)?;
     linker.func_wrap("alk", "log", log)?;
+    linker.func_wrap("alk", "timer", |mut caller: Caller<'_, State>, id: u32, ms: u32| {
+        caller.data_mut().queue_timer(id, ms)
+    })?;
+    linker.func_wrap("alk", "cancel", |mut caller: Caller<'_, State>, id: u32| {
+        caller.data_mut().queue_cancel(id);
+    })?;
+    linker.func_wrap("alk", "random", random)?;
     linker.func_wrap("alk", "now_ms", |caller: Caller<'_, State>| caller.data().now_millis())?;
     Ok(())
 }
@@ -52,6 +59,14 @@ fn log(mut caller: Caller<'_, State>, level: u32, text: u32, len: u32) -> Result
     };
     state.logs.write(level, text);
     Ok(())
+}
+
+fn random(mut caller: Caller<'_, State>, at: u32, len: u32) -> Result<u32> {
+    let Some(memory) = caller.data().memory else { bail!("no memory") };
+    let target =
+        memory.data_mut(&mut caller).get_mut(index(at)..).and_then(|rest| rest.get_mut(..index(len)));
+    let Some(target) = target else { bail!("random bytes would lie outside memory") };
+    Ok(u32::from(getrandom::fill(target).is_err()))
 }
 
 fn slice(memory: &[u8], at: u32, len: u32) -> Option<&[u8]> {

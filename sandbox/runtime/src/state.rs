@@ -19,11 +19,20 @@ pub(crate) struct State {
     stack_bytes: u32,
     meter: Arc<Meter>,
     bound: MemoryBound,
-    queue: Vec<QueuedCall>,
+    queue: Vec<Queued>,
+    timers: u32,
     /// Bytes of input of calls that are queued or running.
     buffered: usize,
     calls: u32,
     stopped_by: Option<Limit>,
+}
+
+/// What the guest asked for, in order.
+#[derive(Debug)]
+pub(crate) enum Queued {
+    Call(QueuedCall),
+    Timer { id: u32, ms: u32 },
+    Cancel { id: u32 },
 }
 
 /// A host call the guest asked for.
@@ -45,6 +54,7 @@ impl State {
             meter,
             bound: MemoryBound { bytes_max: bounds.limits.memory_bytes_max, denied: false },
             queue: Vec::new(),
+            timers: 0,
             buffered: 0,
             calls: 0,
             stopped_by: None,
@@ -118,10 +128,25 @@ impl State {
     pub(crate) fn queue_call(&mut self, call: QueuedCall) {
         self.calls = self.calls.saturating_add(1);
         self.buffered = self.buffered.saturating_add(call.input.len());
-        self.queue.push(call);
+        self.queue.push(Queued::Call(call));
     }
 
-    pub(crate) fn take_queue(&mut self) -> std::vec::Drain<'_, QueuedCall> {
+    /// Queues a timer; non-zero when there are too many.
+    pub(crate) fn queue_timer(&mut self, id: u32, ms: u32) -> u32 {
+        self.timers = self.timers.saturating_add(1);
+        if self.timers > TIMERS_MAX {
+            return 1;
+        }
+        self.queue.push(Queued::Timer { id, ms });
+        0
+    }
+
+    /// Notes that the guest no longer waits for a call or timer.
+    pub(crate) fn queue_cancel(&mut self, id: u32) {
+        self.queue.push(Queued::Cancel { id });
+    }
+
+    pub(crate) fn take_queue(&mut self) -> std::vec::Drain<'_, Queued> {
         self.queue.drain(..)
     }
 
@@ -159,3 +184,6 @@ impl ResourceLimiter for MemoryBound {
         Ok(true)
     }
 }
+
+/// Most timers armed in one call.
+const TIMERS_MAX: u32 = 10_000;
