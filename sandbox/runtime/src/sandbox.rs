@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::base::{Base, MEMORY_BYTES_MAX, MIN_STACK_BYTES};
 use crate::failure::load_failure;
-use crate::guest::{Guest, GuestLimits, Status};
+use crate::guest::{Guest, GuestLimits, Loaded};
 use crate::lower::lower;
 use crate::meter::Meter;
 use crate::ticker::Ticker;
-use crate::{Diagnostic, Limit, Limits, RegisterError, Source, Tool};
+use crate::{Limit, Limits, RegisterError, Source, Tool};
 
 /// Engine, instance pool and interrupt thread. Cloning is cheap and shares them.
 ///
@@ -110,7 +109,7 @@ impl Sandbox {
         env: &[String],
         limits: &Limits,
     ) -> Result<Tool, RegisterError> {
-        if source.text.len() > limits.source_bytes_max {
+        if source.bytes() > limits.source_bytes_max {
             return Err(RegisterError::Limit(Limit::Source(limits.source_bytes_max)));
         }
         let meter = Arc::new(Meter::new(limits.cpu));
@@ -138,13 +137,12 @@ impl Sandbox {
         *started = true;
         let _ticking = shared.ticker().hold();
         let mut guest = Guest::new(shared.base(), &shared.bounds(limits), meter, permit)?;
-        let status = meter.charge(&|| 0, guest.load(&lowered.js, &names)).await?;
-        if status != Status::Done {
-            return Err(with_snippets(load_failure(&guest, status, &lowered.map), source.text));
-        }
+        let shape = match meter.charge(&|| 0, guest.load(&lowered.modules, &names)).await? {
+            Loaded::Tool(shape) => shape,
+            Loaded::Stopped(status) => return Err(load_failure(&guest, status, &lowered.map)),
+        };
         let snapshot = guest.snapshot()?;
-        let digest = hex::encode(Sha256::digest(source.text));
-        Ok(Tool::new(Arc::clone(shared), snapshot, lowered.map, digest))
+        Ok(Tool::new(Arc::clone(shared), snapshot, lowered.map, source.digest(), shape))
     }
 }
 
@@ -182,21 +180,6 @@ fn sorted_names(env: &[String]) -> Result<Vec<&str>, RegisterError> {
     names.dedup();
     Ok(names)
 }
-
-/// Adds the line a diagnostic is about.
-fn with_snippets(error: RegisterError, text: &str) -> RegisterError {
-    let RegisterError::Rejected(mut diagnostics) = error else {
-        return error;
-    };
-    for Diagnostic { line, snippet, .. } in &mut diagnostics {
-        let at = usize::try_from(*line).unwrap_or(usize::MAX).saturating_sub(1);
-        let found = text.lines().nth(at).map(|line| line.chars().take(SNIPPET_CHARS).collect::<String>());
-        *snippet = snippet.take().or(found);
-    }
-    RegisterError::Rejected(diagnostics)
-}
-
-const SNIPPET_CHARS: usize = 160;
 
 /// Sources compiled at once.
 const COMPILERS_MAX: usize = 4;

@@ -7,11 +7,11 @@ use tokio::time::timeout;
 use crate::failure::call_outcome;
 use crate::flight::Flight;
 use crate::guest::{Guest, Status};
-use crate::lower::PositionMap;
+use crate::lower::SourceMap;
 use crate::meter::Meter;
 use crate::sandbox::Shared;
 use crate::snapshot::Snapshot;
-use crate::{CallFailure, CallReport, HostCalls, Limit, Limits};
+use crate::{CallFailure, CallReport, HostCalls, Limit, Limits, Shape};
 
 /// A tool at rest: memory pages and a position map, no live instance. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -23,23 +23,36 @@ pub struct Tool {
 struct Inner {
     sandbox: Arc<Shared>,
     snapshot: Snapshot,
-    map: PositionMap,
+    map: SourceMap,
     digest: String,
+    shape: Shape,
 }
 
 impl Tool {
-    pub(crate) fn new(sandbox: Arc<Shared>, snapshot: Snapshot, map: PositionMap, digest: String) -> Self {
-        Self { inner: Arc::new(Inner { sandbox, snapshot, map, digest }) }
+    pub(crate) fn new(
+        sandbox: Arc<Shared>,
+        snapshot: Snapshot,
+        map: SourceMap,
+        digest: String,
+        shape: Shape,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { sandbox, snapshot, map, digest, shape }) }
     }
 
-    /// SHA-256 of the source text, in lower-case hexadecimal.
+    /// Whether a call has one output or items.
+    pub fn shape(&self) -> Shape {
+        self.inner.shape
+    }
+
+    /// [Digest of the source](crate::Source::digest), in lower-case hexadecimal.
     pub fn digest(&self) -> &str {
         &self.inner.digest
     }
 
-    /// Host memory the tool takes while nothing calls it, in bytes, without its position map.
+    /// Host memory the tool takes while nothing calls it, in bytes: its snapshot and its text, without what leads
+    /// from one to the other.
     pub fn snapshot_bytes(&self) -> usize {
-        self.inner.snapshot.stored_bytes()
+        self.inner.snapshot.stored_bytes() + self.inner.map.text_bytes()
     }
 
     /// Calls the tool with `input`, which is JSON text, in a fresh instance.
