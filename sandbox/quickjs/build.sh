@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds quickjs.wasm from shim.c and the C sources that the crate rquickjs-sys carries. See README.md.
+# Builds quickjs.wasm from shim.c, guest/, library/ and the C sources that the crate rquickjs-sys carries. See README.md.
 #
 #   build.sh [SOURCE_DIR]           writes quickjs.wasm and SHA256SUMS
 #   build.sh --check [SOURCE_DIR]   rebuilds aside and compares with SHA256SUMS; exit status 1 if they differ
@@ -50,11 +50,18 @@ builtins=${BUILTINS:-$(find /usr/lib/llvm-19/lib /usr/lib/clang -name 'libclang_
 # purpose: quickjs drops its stack check under __wasi__, and recursion would end in a trap.
 compile() {
     "$clang" --target=wasm32-unknown-unknown -nostdlibinc -isystem "$source/vendor/wasi-libc/include" \
-        -I "$source/quickjs" -D_GNU_SOURCE -DEMSCRIPTEN=1 -DFE_DOWNWARD=0 -DFE_UPWARD=0 -DNDEBUG \
+        -I "$source/quickjs" --embed-dir="$work" -D_GNU_SOURCE -DEMSCRIPTEN=1 -DFE_DOWNWARD=0 -DFE_UPWARD=0 -DNDEBUG \
         "${OPT:--O3}" -std=gnu11 -fno-strict-aliasing -fwrapv -w \
         -ffile-prefix-map="$source"=crate -ffile-prefix-map="$here"=shim \
         -mbulk-memory -msign-ext -mnontrapping-fptoint -mmutable-globals -c "$1" -o "$2"
 }
+
+# The library is one function expression: its files share a scope and are given the natives and the global object.
+{
+    echo "(function (native, global) { 'use strict';"
+    for part in base errors encoding clone url_host url_parser url events abort timers crypto; do cat "$here/library/$part.js"; done
+    echo "return attach; })"
+} > "$work/library.js"
 
 compile "$here/shim.c" "$work/shim.o"
 for unit in libregexp libunicode dtoa; do

@@ -8,7 +8,9 @@
 
 use std::time::Duration;
 
-use alknet_sandbox::{HostCallError, HostCalls, Language, Limits, Sandbox, SandboxConfig, Source, Tool};
+use alknet_sandbox::{
+    HostCallError, HostCalls, Language, Limits, Sandbox, SandboxConfig, Source, SourceFile, Tool,
+};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
@@ -104,7 +106,8 @@ async fn run() -> Fallible<()> {
 }
 
 async fn register(sandbox: &Sandbox, text: &str) -> Fallible<Tool> {
-    let source = Source { language: Language::TypeScript, file: "tool.ts", text };
+    let files = [SourceFile { path: "tool.ts", text }];
+    let source = Source { language: Language::TypeScript, files: &files };
     Ok(sandbox.register(source, &["echo/it".into()], &Limits::default()).await?)
 }
 

@@ -3,8 +3,10 @@
 use std::fmt;
 
 /// A place in the author's source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
+    /// Path of the file.
+    pub file: String,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
@@ -13,13 +15,15 @@ pub struct Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 
 /// One reason a source was rejected, at a place its author can find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Path of the file.
+    pub file: String,
     /// What is wrong and, where known, how to mend it.
     pub message: String,
     /// Line, from 1.
@@ -32,6 +36,6 @@ pub struct Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::guest::{Fault, Guest, Status};
-use crate::lower::PositionMap;
+use crate::lower::SourceMap;
 use crate::{CallFailure, Diagnostic, HostCallError, Limit, Position, RegisterError, stack};
 
 /// The error an entry left as its output.
@@ -43,7 +43,7 @@ enum Kind {
 }
 
 /// Result of a call from where its last entry stopped.
-pub(crate) fn call_outcome(guest: &Guest, status: Status, map: &PositionMap) -> Result<String, CallFailure> {
+pub(crate) fn call_outcome(guest: &Guest, status: Status, map: &SourceMap) -> Result<String, CallFailure> {
     match status {
         Status::Done => {
             let max = guest.state().limits().output_bytes_max;
@@ -51,12 +51,14 @@ pub(crate) fn call_outcome(guest: &Guest, status: Status, map: &PositionMap) -> 
         }
         Status::Failed => Err(call_failure(guest, map)),
         Status::Stalled => Err(CallFailure::Stalled),
-        Status::Stream | Status::End => Err(CallFailure::BadOutput { reason: GENERATOR.into() }),
+        Status::Stream | Status::End => {
+            Err(CallFailure::BadOutput { reason: "the tool is a generator: it has items, no output".into() })
+        }
         Status::Pending => Err(CallFailure::Internal("the guest waits for nothing".into())),
     }
 }
 
-fn call_failure(guest: &Guest, map: &PositionMap) -> CallFailure {
+fn call_failure(guest: &Guest, map: &SourceMap) -> CallFailure {
     let error = match guest_error(guest) {
         Ok(error) => error,
         Err(fault) => return fault.into(),
@@ -66,9 +68,10 @@ fn call_failure(guest: &Guest, map: &PositionMap) -> CallFailure {
             CallFailure::Raised { code: error.code, message: error.message, details: error.details }
         }
         Kind::Call => {
-            let at = stack::frames(&error.stack, map).first().map(|frame| frame.position);
+            let at = stack::frames(&error.stack, map).into_iter().next().map(|frame| frame.position);
+            let snippet = at.as_ref().and_then(|at| map.snippet(at));
             let GuestError { code, message, retryable, details, .. } = error;
-            CallFailure::HostCall { error: HostCallError { code, message, retryable, details }, at }
+            CallFailure::HostCall { error: HostCallError { code, message, retryable, details }, at, snippet }
         }
         Kind::Memory => CallFailure::Limit(guest.state().memory_limit()),
         Kind::Stack => CallFailure::Limit(guest.state().stack_limit()),
@@ -76,30 +79,31 @@ fn call_failure(guest: &Guest, map: &PositionMap) -> CallFailure {
         Kind::Input => CallFailure::BadInput,
         Kind::Throw | Kind::Export | Kind::Syntax => {
             let stack = stack::frames(&error.stack, map);
-            let at = stack.first().map(|frame| frame.position);
-            CallFailure::Threw { name: error.name, message: error.message, stack, at }
+            let at = stack.first().map(|frame| frame.position.clone());
+            let snippet = at.as_ref().and_then(|at| map.snippet(at));
+            CallFailure::Threw { name: error.name, message: error.message, stack, at, snippet }
         }
     }
 }
 
 /// Why loading a module did not end with a tool.
-pub(crate) fn load_failure(guest: &Guest, status: Status, map: &PositionMap) -> RegisterError {
+pub(crate) fn load_failure(guest: &Guest, status: Status, map: &SourceMap) -> RegisterError {
     if status != Status::Failed {
-        return rejected(TOP_LEVEL_AWAIT.into(), None);
+        return rejected(TOP_LEVEL_AWAIT.into(), None, map);
     }
     let error = match guest_error(guest) {
         Ok(error) => error,
         Err(fault) => return fault.into(),
     };
-    let at = stack::frames(&error.stack, map).first().map(|frame| frame.position);
+    let at = stack::frames(&error.stack, map).into_iter().next().map(|frame| frame.position);
     match error.kind {
         Kind::Memory => RegisterError::Limit(guest.state().memory_limit()),
         Kind::Stack => RegisterError::Limit(guest.state().stack_limit()),
-        Kind::Export => rejected(error.message, None),
-        Kind::Syntax => rejected(format!("{}: {}", error.name, error.message), at),
+        Kind::Export => rejected(error.message, None, map),
+        Kind::Syntax => rejected(format!("{}: {}", error.name, error.message), at, map),
         Kind::Operation | Kind::Call | Kind::Throw | Kind::Output | Kind::Input => {
             let message = format!("the module's top level threw {}: {}", error.name, error.message);
-            rejected(message, at)
+            rejected(message, at, map)
         }
     }
 }
@@ -110,9 +114,11 @@ fn guest_error(guest: &Guest) -> Result<GuestError, Fault> {
     serde_json::from_str(&text).map_err(|_| Fault::Defect("the guest's error is malformed".into()))
 }
 
-fn rejected(message: String, at: Option<Position>) -> RegisterError {
-    let Position { line, column } = at.unwrap_or(Position { line: 1, column: 1 });
-    RegisterError::Rejected(vec![Diagnostic { message, line, column, snippet: None }])
+fn rejected(message: String, at: Option<Position>, map: &SourceMap) -> RegisterError {
+    let at = at.unwrap_or_else(|| Position { file: map.entry().to_owned(), line: 1, column: 1 });
+    let snippet = map.snippet(&at);
+    let Position { file, line, column } = at;
+    RegisterError::Rejected(vec![Diagnostic { file, message, line, column, snippet }])
 }
 
 impl From<Fault> for CallFailure {
@@ -132,8 +138,6 @@ impl From<Fault> for RegisterError {
         }
     }
 }
-
-const GENERATOR: &str = "the tool returned a generator; only a subscription answers with items";
 
 const TOP_LEVEL_AWAIT: &str = "top-level await never finishes: calls through env are only possible inside the \
     default function, which gets env as its second argument";

@@ -12,11 +12,12 @@ use wasmtime::{Global, Instance, Memory, Store, Trap, TypedFunc, UpdateDeadline,
 
 use crate::base::Base;
 use crate::fair::Turn;
+use crate::lower::Module;
 use crate::meter::Meter;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::suspended::{Room, SUSPENDED_MEMORY_BYTES_MAX, Suspended};
-use crate::{Limit, Limits};
+use crate::{Limit, Limits, Shape};
 
 /// A live instance. Fields drop in order: the pool's slot is free before the turn is passed on.
 pub(crate) struct Guest {
@@ -37,10 +38,19 @@ pub(crate) enum Status {
     Failed,
     Pending,
     Stalled,
-    /// The tool returned a generator, which waits to be asked for items.
+    /// The tool returned a generator: there are items to ask for.
     Stream,
     /// The generator has no more items.
     End,
+}
+
+/// Where a guest stands after loading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    /// There is a tool.
+    Tool(Shape),
+    /// There is none; the status says where to look for why.
+    Stopped(Status),
 }
 
 /// Why an entry did not come back with a status.
@@ -151,19 +161,27 @@ impl Guest {
             .map_err(|error| Fault::Defect(format!("cannot set the stack pointer: {error}")))
     }
 
-    /// Compiles and evaluates the module in `message`: source, NUL, then NUL-terminated operation names.
-    pub(crate) async fn load(&mut self, source: &str, names: &[&str]) -> Result<Status, Fault> {
-        let mut message = Vec::with_capacity(source.len() + 1);
-        message.extend_from_slice(source.as_bytes());
-        message.push(0);
-        for name in names {
-            message.extend_from_slice(name.as_bytes());
-            message.push(0);
+    /// Compiles and evaluates `modules`, of which the first is the entry; `names` are the operations in `env`.
+    pub(crate) async fn load(&mut self, modules: &[Module], names: &[&str]) -> Result<Loaded, Fault> {
+        let mut message = Vec::new();
+        for module in modules {
+            for part in [&module.path, &module.js] {
+                message.extend_from_slice(&length(part.len())?.to_le_bytes());
+            }
+            push_texts(&mut message, &[&module.path, &module.js]);
         }
+        push_texts(&mut message, names);
         let len = self.send(&message).await?;
         let stack = self.state().stack_bytes();
         let load = self.function::<(u32, u32, u32, u32)>("alk_load")?;
-        self.enter(load, (length(source.len())?, len, length(names.len())?, stack)).await
+        match self.enter(load, (length(modules.len())?, len, length(names.len())?, stack)).await? {
+            Status::Done => match self.output(SHAPE_BYTES_MAX)?.as_deref() {
+                Some("\"function\"") => Ok(Loaded::Tool(Shape::Function)),
+                Some("\"generator\"") => Ok(Loaded::Tool(Shape::Generator)),
+                _ => Err(Fault::Defect("the guest loaded something unknown".into())),
+            },
+            status => Ok(Loaded::Stopped(status)),
+        }
     }
 
     /// Calls the tool with `input`, which is JSON text.
@@ -174,7 +192,7 @@ impl Guest {
         self.enter(call, (len, seed, stack)).await
     }
 
-    /// Asks the generator that the tool returned for its next item.
+    /// Asks the generator that the call returned for its next item.
     pub(crate) async fn next(&mut self) -> Result<Status, Fault> {
         let stack = self.state().stack_bytes();
         let next = self.function::<u32>("alk_next")?;
@@ -305,9 +323,19 @@ pub(crate) fn index(guest: u32) -> usize {
     usize::try_from(guest).unwrap_or(usize::MAX)
 }
 
+/// Appends each text and a NUL.
+fn push_texts(message: &mut Vec<u8>, texts: &[&str]) {
+    for text in texts {
+        message.extend_from_slice(text.as_bytes());
+        message.push(0);
+    }
+}
+
 fn length(len: usize) -> Result<u32, Fault> {
     u32::try_from(len).map_err(|_| Fault::Defect("message too long for the guest".into()))
 }
 
 const IO_BYTES: usize = 16;
+/// Longest name of a shape.
+const SHAPE_BYTES_MAX: usize = 16;
 const WASM_PAGE: usize = 64 * 1024;

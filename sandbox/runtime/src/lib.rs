@@ -16,7 +16,7 @@
 //! # Example
 //!
 //! ```
-//! use alknet_sandbox::{HostCallError, HostCalls, Language, Limits, Sandbox, SandboxConfig, Source};
+//! use alknet_sandbox::{HostCallError, HostCalls, Language, Limits, Sandbox, SandboxConfig, Source, SourceFile};
 //! use futures_util::future::{BoxFuture, FutureExt as _};
 //!
 //! struct Host;
@@ -36,11 +36,9 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let sandbox = Sandbox::new(SandboxConfig::default())?;
-//! let source = Source {
-//!     language: Language::JavaScript,
-//!     file: "greet.js",
-//!     text: "export default async ({ who }, env) => (await env.greet.hello({ who })).name + ' ' + who",
-//! };
+//! let text = "export default async ({ who }, env) => (await env.greet.hello({ who })).name + ' ' + who";
+//! let files = [SourceFile { path: "greet.js", text }];
+//! let source = Source { language: Language::JavaScript, files: &files };
 //! let tool = sandbox.register(source, &["greet/hello".into()], &Limits::default()).await?;
 //! let report = tool.call(r#"{"who":"you"}"#, &Host, &Limits::default()).await;
 //! assert_eq!(report.result?, r#""greet/hello you""#);
@@ -82,5 +80,5 @@ pub use host::{HostCallError, HostCalls, Seed};
 pub use limits::{Limit, Limits};
 pub use report::{CallFailure, CallReport, Frame, LogLevel, LogLine, RegisterError};
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
-pub use source::{COMPILER, Language, Shape, Source};
+pub use source::{BUNDLE_MARK, COMPILER, FILES_MAX, Language, Shape, Source, SourceFile};
 pub use tool::{Items, Tool};

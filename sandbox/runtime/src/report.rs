@@ -91,6 +91,8 @@ pub enum CallFailure {
         error: HostCallError,
         /// Where the call was made.
         at: Option<Position>,
+        /// The line that is.
+        snippet: Option<String>,
     },
     /// The tool threw anything else.
     Threw {
@@ -102,6 +104,8 @@ pub enum CallFailure {
         stack: Vec<Frame>,
         /// Where it was thrown.
         at: Option<Position>,
+        /// The line that is.
+        snippet: Option<String>,
     },
     /// A limit was reached.
     Limit(Limit),
@@ -124,13 +128,13 @@ impl fmt::Display for CallFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Raised { code, message, .. } => write!(f, "the tool raised {code}: {message}"),
-            Self::HostCall { error, at } => {
+            Self::HostCall { error, at, .. } => {
                 write!(f, "uncaught CallError {}: {}", error.code, error.message)?;
-                write_at(f, *at)
+                write_at(f, at.as_ref())
             }
             Self::Threw { name, message, at, .. } => {
                 write!(f, "uncaught {name}: {message}")?;
-                write_at(f, *at)
+                write_at(f, at.as_ref())
             }
             Self::Limit(limit) => write!(f, "limit reached ({}): {limit}", limit.name()),
             Self::Stalled => f.write_str(STALLED),
@@ -173,7 +177,7 @@ impl fmt::Display for RegisterError {
 
 impl std::error::Error for RegisterError {}
 
-fn write_at(f: &mut fmt::Formatter<'_>, at: Option<Position>) -> fmt::Result {
+fn write_at(f: &mut fmt::Formatter<'_>, at: Option<&Position>) -> fmt::Result {
     match at {
         Some(position) => write!(f, " (at {position})"),
         None => Ok(()),

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use wasmtime::component::Linker;
 
@@ -12,13 +11,13 @@ use crate::base::{Base, MEMORY_BYTES_MAX, MIN_STACK_BYTES};
 use crate::component::{self, Binary, ComponentState};
 use crate::failure::load_failure;
 use crate::fair::{Share, Turn, Turns};
-use crate::guest::{Guest, GuestLimits, Status};
+use crate::guest::{Guest, GuestLimits, Loaded};
 use crate::lower::lower;
 use crate::meter::{Lane, Meter};
 use crate::suspended::Room;
 use crate::ticker::Ticker;
 use crate::tool::Script;
-use crate::{Diagnostic, Limit, Limits, RegisterError, Shape, Source, Tool};
+use crate::{Limit, Limits, RegisterError, Source, Tool};
 
 /// Engine, instance pool and interrupt thread. Cloning is cheap and shares them.
 ///
@@ -151,7 +150,7 @@ impl Sandbox {
         env: &[String],
         limits: &Limits,
     ) -> Result<Tool, RegisterError> {
-        if source.text.len() > limits.source_bytes_max {
+        if source.bytes() > limits.source_bytes_max {
             return Err(RegisterError::Limit(Limit::Source(limits.source_bytes_max)));
         }
         let meter = Arc::new(Meter::new(limits.cpu, self.shared.lane(self.share)));
@@ -188,10 +187,7 @@ impl Sandbox {
             let turn = self.shared.compilers.take(self.share).await.ok_or(RegisterError::Unavailable)?;
             started = true;
             let compiled = component::compile(&self.shared.linker.0, binary, limits, turn).await;
-            compiled.map_err(|diagnostics| match binary {
-                Binary::Text(text) => with_snippets(RegisterError::Rejected(diagnostics), text),
-                Binary::Bytes(_) => RegisterError::Rejected(diagnostics),
-            })
+            compiled.map_err(RegisterError::Rejected)
         };
         match timeout(limits.wall, compile).await {
             Ok(component) => {
@@ -219,13 +215,12 @@ impl Sandbox {
         *started = true;
         let _ticking = shared.ticker().hold();
         let mut guest = Guest::new(shared.base(), &shared.bounds(limits), meter, turn)?;
-        let status = meter.charge(&|| 0, guest.load(&lowered.js, &names)).await?;
-        if status != Status::Done {
-            return Err(with_snippets(load_failure(&guest, status, &lowered.map), source.text));
-        }
-        let script = Script { snapshot: guest.snapshot()?, map: lowered.map, shape: Shape::Function };
-        let digest = hex::encode(Sha256::digest(source.text));
-        Ok(Tool::script(Arc::clone(shared), self.share, script, digest))
+        let shape = match meter.charge(&|| 0, guest.load(&lowered.modules, &names)).await? {
+            Loaded::Tool(shape) => shape,
+            Loaded::Stopped(status) => return Err(load_failure(&guest, status, &lowered.map)),
+        };
+        let script = Script { snapshot: guest.snapshot()?, map: lowered.map, shape };
+        Ok(Tool::script(Arc::clone(shared), self.share, script, source.digest()))
     }
 }
 
@@ -286,21 +281,6 @@ fn sorted_names(env: &[String]) -> Result<Vec<&str>, RegisterError> {
     names.dedup();
     Ok(names)
 }
-
-/// Adds the line a diagnostic is about.
-fn with_snippets(error: RegisterError, text: &str) -> RegisterError {
-    let RegisterError::Rejected(mut diagnostics) = error else {
-        return error;
-    };
-    for Diagnostic { line, snippet, .. } in &mut diagnostics {
-        let at = usize::try_from(*line).unwrap_or(usize::MAX).saturating_sub(1);
-        let found = text.lines().nth(at).map(|line| line.chars().take(SNIPPET_CHARS).collect::<String>());
-        *snippet = snippet.take().or(found);
-    }
-    RegisterError::Rejected(diagnostics)
-}
-
-const SNIPPET_CHARS: usize = 160;
 
 /// Sources compiled at once.
 const COMPILERS_MAX: u32 = 4;

@@ -7,14 +7,14 @@ use tokio::time::timeout;
 
 use crate::component::ComponentTool;
 use crate::fair::Share;
-use crate::lower::PositionMap;
+use crate::lower::SourceMap;
 use crate::meter::Meter;
 use crate::run::Run;
 use crate::sandbox::Shared;
 use crate::snapshot::Snapshot;
 use crate::{CallFailure, CallReport, HostCalls, Limit, Limits, Shape};
 
-/// A tool at rest: memory pages and a position map, or compiled code; no live instance. Cloning is cheap.
+/// A tool at rest: memory pages and a source map, or compiled code; no live instance. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Tool {
     inner: Arc<Inner>,
@@ -39,7 +39,7 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) snapshot: Snapshot,
-    pub(crate) map: PositionMap,
+    pub(crate) map: SourceMap,
     pub(crate) shape: Shape,
 }
 
@@ -76,11 +76,11 @@ impl Tool {
         }
     }
 
-    /// Host memory the tool takes while nothing calls it, in bytes, without its position map: of a component, its
-    /// machine code.
+    /// Host memory the tool takes while nothing calls it, in bytes: its snapshot and its text, without what leads
+    /// from one to the other; of a component, its machine code.
     pub fn snapshot_bytes(&self) -> usize {
         match &self.inner.kind {
-            Kind::Script(script) => script.snapshot.stored_bytes(),
+            Kind::Script(script) => script.snapshot.stored_bytes() + script.map.text_bytes(),
             Kind::Component(component, _) => component.code_bytes(),
         }
     }

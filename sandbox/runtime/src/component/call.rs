@@ -108,7 +108,8 @@ impl ComponentTool {
             return CallFailure::Limit(limit);
         }
         let stack = self.frames(error);
-        let at = stack.first().map(|frame| frame.position);
+        let at = stack.first().map(|frame| frame.position.clone());
+        let snippet = at.as_ref().and_then(|at| self.lines.snippet(at));
         let message = match error.downcast_ref::<Trap>() {
             Some(Trap::StackOverflow) => {
                 return CallFailure::Limit(Limit::Stack(state.limits().stack_bytes_max));
@@ -117,7 +118,7 @@ impl ComponentTool {
             // What the canonical ABI refuses, such as a string that lies outside of memory.
             None => error.root_cause().to_string(),
         };
-        CallFailure::Threw { name: "Trap".into(), message, stack, at }
+        CallFailure::Threw { name: "Trap".into(), message, stack, at, snippet }
     }
 
     /// Functions of the text that were running, innermost first.

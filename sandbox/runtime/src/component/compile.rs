@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use wasmtime::component::{Component, Linker};
 
 use super::check::{self, Refusal};
-use super::text::{Assembled, Lines, assemble};
+use super::text::{Assembled, Lines, Place, assemble};
 use super::{Binary, ComponentState, ComponentTool, world};
 use crate::fair::Turn;
 use crate::{Diagnostic, Limits};
@@ -53,18 +53,13 @@ impl Brought {
         match self {
             Self::Text(text) => {
                 let assembled = assemble(&text)?;
-                let refused = |refusal: Refusal| {
-                    let at = refusal.offset.and_then(|offset| assembled.position(offset));
-                    vec![Diagnostic {
-                        line: at.map_or(1, |at| at.line),
-                        column: at.map_or(1, |at| at.column),
-                        ..at_start(refusal.message)
-                    }]
-                };
                 if assembled.is_module {
-                    check::valid(&assembled.bytes).map_err(refused)?;
+                    check::valid(&assembled.bytes).map_err(|Refusal { message, offset }| {
+                        let place = offset.and_then(|offset| assembled.place(offset));
+                        vec![place.unwrap_or(Place::START).diagnostic(&text, message)]
+                    })?;
                 }
-                let lines = assembled.lines();
+                let lines = assembled.lines(&text);
                 let Assembled { bytes, is_module, .. } = assembled;
                 load(linker, bytes, is_module, lines, limits)
             }
@@ -105,9 +100,11 @@ pub(crate) fn digest(binary: Binary<'_>) -> String {
 }
 
 fn at_start(message: String) -> Diagnostic {
-    Diagnostic { message, line: 1, column: 1, snippet: None }
+    Diagnostic { file: FILE.into(), message, line: 1, column: 1, snippet: None }
 }
 
+/// What a binary is called in messages.
+const FILE: &str = "tool.wasm";
 const MAGIC: &[u8] = b"\0asm";
 const FAILED: &str = "the compiler failed on this source";
 

@@ -7,6 +7,7 @@ use wast::parser::{ParseBuffer, parse};
 use wast::token::Span;
 
 use crate::guest::index;
+use crate::lower::snippet;
 use crate::{Diagnostic, Position};
 
 /// What a text becomes.
@@ -16,18 +17,26 @@ pub(super) struct Assembled {
     pub(super) functions: Vec<FunctionText>,
 }
 
+/// A line and a column of the text, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    line: u32,
+    column: u32,
+}
+
 /// Where a function of the module is in the text.
 #[derive(Debug)]
 pub(super) struct FunctionText {
-    pub(super) begins: Position,
+    begins: Place,
     /// Of each instruction, as far as the text says.
-    instructions: Vec<Position>,
+    instructions: Vec<Place>,
 }
 
-/// Where each function of a text module begins: what is kept of it for stack traces.
+/// Where each function of a text module begins, and the text: what is kept of it for stack traces.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    functions: Box<[Position]>,
+    text: Box<str>,
+    functions: Box<[Place]>,
     /// Functions that the module imports, which come first in its numbering.
     imported: usize,
 }
@@ -35,7 +44,7 @@ pub(crate) struct Lines {
 /// Assembles `text`, or says where it is wrong.
 pub(super) fn assemble(text: &str) -> Result<Assembled, Vec<Diagnostic>> {
     let places = Places::new(text);
-    let wrong = |error: wast::Error| vec![diagnostic(places.of(error.span()), error.message())];
+    let wrong = |error: wast::Error| vec![places.of(error.span()).diagnostic(text, error.message())];
     let mut buffer = ParseBuffer::new(text).map_err(wrong)?;
     buffer.track_instr_spans(true);
     let mut wat: Wat<'_> = parse(&buffer).map_err(wrong)?;
@@ -66,7 +75,7 @@ fn functions(module: &wast::core::Module<'_>, places: &Places) -> Vec<FunctionTe
 
 impl Assembled {
     /// Where in the text what is at `offset` of the binary came from: the instruction, or the function.
-    pub(super) fn position(&self, offset: usize) -> Option<Position> {
+    pub(super) fn place(&self, offset: usize) -> Option<Place> {
         let bodies = Parser::new(0).parse_all(&self.bytes).filter_map(|payload| match payload {
             Ok(Payload::CodeSectionEntry(body)) => Some(body),
             _ => None,
@@ -83,13 +92,13 @@ impl Assembled {
     }
 
     /// What is kept for stack traces.
-    pub(super) fn lines(&self) -> Lines {
+    pub(super) fn lines(&self, text: &str) -> Lines {
         let imported = Parser::new(0).parse_all(&self.bytes).find_map(|payload| match payload {
             Ok(Payload::ImportSection(imports)) => Some(count_functions(imports)),
             _ => None,
         });
         let functions = self.functions.iter().map(|function| function.begins).collect();
-        Lines { functions, imported: imported.unwrap_or(0) }
+        Lines { text: text.into(), functions, imported: imported.unwrap_or(0) }
     }
 }
 
@@ -102,12 +111,17 @@ impl Lines {
     /// Where the function with this number in the module begins.
     pub(super) fn of_function(&self, number: u32) -> Option<Position> {
         let own = index(number).checked_sub(self.imported)?;
-        self.functions.get(own).copied()
+        self.functions.get(own).map(|place| place.position())
+    }
+
+    /// The line a position is on.
+    pub(super) fn snippet(&self, at: &Position) -> Option<String> {
+        line(&self.text, at.line)
     }
 
     /// Host memory they take.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.functions)
+        size_of_val(&*self.functions) + self.text.len()
     }
 }
 
@@ -123,15 +137,31 @@ impl Places {
         Self { starts: std::iter::once(0).chain(breaks).collect(), text_bytes: text.len() }
     }
 
-    fn of(&self, span: Span) -> Position {
+    fn of(&self, span: Span) -> Place {
         let offset = span.offset().min(self.text_bytes);
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = line.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or(0);
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Position { line: number(line), column: number(offset - start).saturating_add(1) }
+        Place { line: number(line), column: number(offset - start).saturating_add(1) }
     }
 }
 
-fn diagnostic(at: Position, message: String) -> Diagnostic {
-    Diagnostic { message, line: at.line, column: at.column, snippet: None }
+impl Place {
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+
+    pub(super) fn diagnostic(self, text: &str, message: String) -> Diagnostic {
+        let Self { line: number, column } = self;
+        Diagnostic { file: FILE.into(), message, line: number, column, snippet: line(text, number) }
+    }
+
+    fn position(self) -> Position {
+        Position { file: FILE.into(), line: self.line, column: self.column }
+    }
 }
+
+fn line(text: &str, number: u32) -> Option<String> {
+    snippet(text.lines().nth(index(number).checked_sub(1)?)?)
+}
+
+/// What the text is called in messages.
+const FILE: &str = "tool.wat";

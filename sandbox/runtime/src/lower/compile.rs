@@ -1,4 +1,4 @@
-//! The passes over one source, on a stack of their own.
+//! The passes over a tool's files, on a stack of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -11,25 +11,69 @@ use oxc_span::SourceType;
 use oxc_transformer::{TransformOptions, Transformer};
 
 use super::{
-    Lowered, PositionMap,
-    finding::{Finding, diagnostics, from_compiler},
+    Lowered, Module, PositionMap, SourceMap,
+    files::Files,
+    finding::{FINDINGS_MAX, Finding, diagnostics, from_compiler},
+    link::{Links, name_files, unmet},
     nesting::{Bounded, bound},
-    refuse::refusals,
+    refuse::{Site, refusals},
+    source_map::MappedFile,
     text::{Index, offset},
 };
 use crate::{Diagnostic, Language};
 
-/// Lowers `text`, which must be shorter than 4 GiB.
-pub(super) fn compile(language: Language, text: &str) -> Result<Lowered, Vec<Diagnostic>> {
-    let source = Index::new(text);
-    passes(language, text, &source).map_err(|findings| diagnostics(&source, findings))
+/// Lowers `files`, paths and texts, the entry first. All together must be shorter than 4 GiB.
+pub(super) fn compile(language: Language, files: &[(String, String)]) -> Result<Lowered, Vec<Diagnostic>> {
+    let paths: Vec<_> = files.iter().map(|(path, _)| path.as_str()).collect();
+    let site = |path, is_entry| Site { files: Files::new(&paths), path, is_entry };
+    let mut complaints = Vec::new();
+    let (mut modules, mut mapped, mut links) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, (path, text)) in files.iter().enumerate() {
+        let source = Index::new(text);
+        match passes(language, text, &source, site(path, number == 0)) {
+            Ok(compiled) => {
+                modules.push(Module { path: path.clone(), js: compiled.js });
+                mapped.push(MappedFile { path: (**path).into(), text: (**text).into(), map: compiled.map });
+                links.push((path.as_str(), compiled.links));
+            }
+            Err(findings) => complaints.extend(diagnostics(path, &source, findings)),
+        }
+    }
+    // What a file that failed would export is not known.
+    if complaints.is_empty() && files.len() > 1 {
+        let mut unmet = unmet(&links).into_iter().peekable();
+        for (number, (path, text)) in files.iter().enumerate() {
+            let mut findings = Vec::new();
+            while let Some((_, finding)) = unmet.next_if(|(of, _)| *of == number) {
+                findings.push(finding);
+            }
+            if !findings.is_empty() {
+                complaints.extend(diagnostics(path, &Index::new(text), findings));
+            }
+        }
+    }
+    complaints.truncate(FINDINGS_MAX);
+    if complaints.is_empty() { Ok(Lowered { modules, map: SourceMap::new(mapped) }) } else { Err(complaints) }
 }
 
-fn passes(language: Language, text: &str, source: &Index<'_>) -> Result<Lowered, Vec<Finding>> {
+/// One file, lowered.
+struct Compiled {
+    js: String,
+    map: PositionMap,
+    links: Links,
+}
+
+fn passes(
+    language: Language,
+    text: &str,
+    source: &Index<'_>,
+    site: Site<'_>,
+) -> Result<Compiled, Vec<Finding>> {
     let bounded = bound(text).map_err(|finding| vec![finding])?;
     let allocator = Allocator::new();
     let mut program = parse(&allocator, language, text, bounded)?;
-    refused(refusals(&program))?;
+    refused(refusals(&program, site))?;
+    let imports = name_files(&mut program, &allocator, site.files, site.path);
 
     let analyzed =
         SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0).build(&program);
@@ -37,8 +81,9 @@ fn passes(language: Language, text: &str, source: &Index<'_>) -> Result<Lowered,
 
     match language {
         Language::JavaScript => {
-            if let Some(map) = PositionMap::verbatim(source, text) {
-                return Ok(Lowered { js: text.to_owned(), map });
+            // What an import says is replaced, so a module with imports is printed.
+            if !imports && let Some(map) = PositionMap::verbatim(source, text) {
+                return Ok(Compiled { js: text.to_owned(), map, links: Links::of(&program) });
             }
         }
         Language::TypeScript => {
@@ -48,7 +93,8 @@ fn passes(language: Language, text: &str, source: &Index<'_>) -> Result<Lowered,
             refused(from_compiler(erased.diagnostics))?;
         }
     }
-    Ok(print(&program, source))
+    let (js, map) = print(&program, source);
+    Ok(Compiled { js, map, links: Links::of(&program) })
 }
 
 fn parse<'a>(
@@ -74,7 +120,7 @@ fn parse<'a>(
     Ok(program)
 }
 
-fn print(program: &Program<'_>, source: &Index<'_>) -> Lowered {
+fn print(program: &Program<'_>, source: &Index<'_>) -> (String, PositionMap) {
     let options = CodegenOptions {
         // Indentation grows with the square of the nesting, and nobody reads it.
         indent_width: 0,
@@ -89,7 +135,7 @@ fn print(program: &Program<'_>, source: &Index<'_>) -> Lowered {
         (module, (token.get_src_line(), token.get_src_col()))
     });
     let map = PositionMap::printed(source, &printed.code, tokens);
-    Lowered { js: printed.code, map }
+    (printed.code, map)
 }
 
 fn refused(findings: Vec<Finding>) -> Result<(), Vec<Finding>> {

@@ -34,22 +34,27 @@ pub(super) fn from_compiler(diagnostics: impl IntoIterator<Item = OxcDiagnostic>
 }
 
 /// Findings as their author reads them: in source order, each once.
-pub(super) fn diagnostics(source: &Index<'_>, mut findings: Vec<Finding>) -> Vec<Diagnostic> {
+pub(super) fn diagnostics(file: &str, source: &Index<'_>, mut findings: Vec<Finding>) -> Vec<Diagnostic> {
     findings.sort_by(|a, b| (a.at, &a.message).cmp(&(b.at, &b.message)));
     findings.dedup_by(|a, b| a.at == b.at && a.message == b.message);
     findings.truncate(FINDINGS_MAX);
-    findings.into_iter().map(|finding| diagnostic(source, finding)).collect()
+    findings.into_iter().map(|finding| diagnostic(file, source, finding)).collect()
 }
 
-fn diagnostic(source: &Index<'_>, finding: Finding) -> Diagnostic {
+fn diagnostic(file: &str, source: &Index<'_>, finding: Finding) -> Diagnostic {
     let place = source.position(finding.at);
-    let snippet = cut(source.line(place.line), SNIPPET_CHARS_MAX);
     Diagnostic {
+        file: file.to_owned(),
         message: cut(&finding.message, MESSAGE_CHARS_MAX),
         line: place.line,
         column: place.column,
-        snippet: Some(snippet).filter(|snippet| !snippet.trim().is_empty()),
+        snippet: snippet(source.line(place.line)),
     }
+}
+
+/// A line as it is shown beside what is said about it; `None` if there is nothing on it.
+pub(crate) fn snippet(line: &str) -> Option<String> {
+    Some(cut(line, SNIPPET_CHARS_MAX)).filter(|snippet| !snippet.trim().is_empty())
 }
 
 /// The compiler's message, what it points at and its advice, on one line.
@@ -78,7 +83,7 @@ fn cut(text: &str, chars_max: usize) -> String {
 }
 
 /// Most findings told at once: more would not help an author who mends the first.
-const FINDINGS_MAX: usize = 20;
+pub(super) const FINDINGS_MAX: usize = 20;
 
 const SNIPPET_CHARS_MAX: usize = 160;
 

@@ -1,7 +1,6 @@
 //! From a place in the lowered module, as the engine reports it, to the author's source.
 
-use super::text::{Breaks, Index, index, is_wide_break, line_of, line_starts, offset};
-use crate::Position;
+use super::text::{Breaks, Index, Place, index, is_wide_break, line_of, line_starts, offset};
 
 /// Leads from the engine's stack frames to the author's lines.
 ///
@@ -30,7 +29,7 @@ enum Between {
 struct Point {
     line: u32,
     column: u32,
-    from: Position,
+    from: Place,
 }
 
 impl PositionMap {
@@ -49,7 +48,7 @@ impl PositionMap {
         let mut points: Vec<_> = starts
             .chain(source.wide_columns())
             .map(|(line, bytes, scalars)| {
-                let from = Position { line: line + 1, column: scalars + 1 };
+                let from = Place { line: line + 1, column: scalars + 1 };
                 Point { line, column: bytes, from }
             })
             .collect();
@@ -80,7 +79,7 @@ impl PositionMap {
     }
 
     /// The author's place for `line` and `column` of a stack frame; `None` if the module has no such line.
-    pub(crate) fn original(&self, line: u32, column: u32) -> Option<Position> {
+    pub(crate) fn original(&self, line: u32, column: u32) -> Option<Place> {
         let line = line.checked_sub(1).filter(|&line| line < self.lines)?;
         let starts =
             |column| self.points.binary_search_by_key(&(line, column), |point| (point.line, point.column));
@@ -93,7 +92,7 @@ impl PositionMap {
         let after = self.points.partition_point(|point| (point.line, point.column) <= (line, column));
         let before = after.checked_sub(1).and_then(|at| self.points.get(at));
         match self.between {
-            Between::Exact => before.map(|point| Position {
+            Between::Exact => before.map(|point| Place {
                 line: point.from.line,
                 column: point.from.column.saturating_add(column - point.column),
             }),

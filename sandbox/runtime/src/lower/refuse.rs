@@ -6,19 +6,34 @@ use oxc_ast::ast::{
     IdentifierReference, ImportDeclaration, ImportExpression, ImportMeta, ImportOrExportKind,
     ModuleExportName, NumericLiteral, Program, Statement, StringLiteral, TSEnumDeclaration,
     TSExportAssignment, TSImportEqualsDeclaration, TSModuleReference, TemplateElement, VariableDeclaration,
-    VariableDeclarationKind,
+    VariableDeclarationKind, WithClause,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_semantic::ScopeFlags;
 use oxc_span::{GetSpan as _, Span};
 
-use super::finding::Finding;
+use super::{
+    files::Files,
+    finding::{FINDINGS_MAX, Finding},
+};
 
-/// Everything in `program` a tool may not contain.
-pub(super) fn refusals(program: &Program<'_>) -> Vec<Finding> {
-    let mut refusals = Refusals { findings: Vec::new(), functions: 0, enums: EnumBytes::default() };
+/// Where in a tool a module stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) files: Files<'a>,
+    /// Path of the module.
+    pub(super) path: &'a str,
+    /// Its default export is the tool.
+    pub(super) is_entry: bool,
+}
+
+/// Everything in `program`, the module at `site`, a tool may not contain.
+pub(super) fn refusals(program: &Program<'_>, site: Site<'_>) -> Vec<Finding> {
+    let mut refusals = Refusals { site, findings: Vec::new(), functions: 0, enums: EnumBytes::default() };
     refusals.visit_program(program);
-    refusals.findings.extend(default_export(program));
+    if site.is_entry {
+        refusals.findings.extend(default_export(program));
+    }
     refusals.findings
 }
 
@@ -46,13 +61,22 @@ fn default_export(program: &Program<'_>) -> Option<Finding> {
                 };
                 (default.span.start, kind)
             }
+            // What another file exports is known only when it has run.
+            Statement::ExportFromDeclaration(export) if exports_default(export) => return None,
             // Already refused, and said so there.
-            Statement::ExportFromDeclaration(_) | Statement::TSExportAssignment(_) => return None,
+            Statement::TSExportAssignment(_) => return None,
             _ => continue,
         };
         return kind.map(|kind| Finding::new(at, format!("the default export is {kind}. {EXPECTED}")));
     }
     Some(Finding::new(0, format!("the module has no default export. {EXPECTED}")))
+}
+
+fn exports_default(export: &ExportFromDeclaration<'_>) -> bool {
+    export.export_kind == ImportOrExportKind::Value
+        && export.specifiers.iter().any(|specifier| {
+            specifier.export_kind == ImportOrExportKind::Value && specifier.exported.name() == "default"
+        })
 }
 
 /// What the default export is, if it cannot be a function.
@@ -114,16 +138,32 @@ fn named_kind(program: &Program<'_>, name: &str, renames: u32) -> Option<&'stati
 }
 
 /// Collects refusals while walking the whole module.
-struct Refusals {
+struct Refusals<'s> {
+    site: Site<'s>,
     findings: Vec<Finding>,
     /// Functions around the node visited.
     functions: u32,
     enums: EnumBytes,
 }
 
-impl Refusals {
+impl Refusals<'_> {
     fn refuse(&mut self, span: Span, message: &str) {
-        self.findings.push(Finding::new(span.start, message));
+        // More would not be told.
+        if self.findings.len() < KEPT_MAX {
+            self.findings.push(Finding::new(span.start, message));
+        }
+    }
+
+    /// Refuses a static import, or export from elsewhere, that names no file of the tool.
+    fn check_source(&mut self, source: &StringLiteral<'_>, attributes: Option<&WithClause<'_>>) {
+        if self.findings.len() < KEPT_MAX
+            && let Err(message) = self.site.files.resolve(self.site.path, &source.value)
+        {
+            self.refuse(source.span, &message);
+        }
+        if let Some(attributes) = attributes {
+            self.refuse(attributes.span, "import attributes are not supported: every file is a module");
+        }
     }
 
     fn refuse_await(&mut self, span: Span) {
@@ -133,7 +173,7 @@ impl Refusals {
     }
 }
 
-impl<'a> Visit<'a> for Refusals {
+impl<'a> Visit<'a> for Refusals<'_> {
     fn visit_function(&mut self, function: &Function<'a>, flags: ScopeFlags) {
         self.functions += 1;
         walk::walk_function(self, function, flags);
@@ -167,18 +207,24 @@ impl<'a> Visit<'a> for Refusals {
 
     fn visit_import_declaration(&mut self, import: &ImportDeclaration<'a>) {
         if import.import_kind == ImportOrExportKind::Value {
-            self.refuse(import.span, IMPORT);
+            if import.phase.is_some() {
+                self.refuse(import.span, "an import is evaluated at once: write `import … from`");
+            }
+            self.check_source(&import.source, import.with_clause.as_deref());
         }
     }
 
     fn visit_ts_import_equals_declaration(&mut self, import: &TSImportEqualsDeclaration<'a>) {
         if matches!(import.module_reference, TSModuleReference::ExternalModuleReference(_)) {
-            self.refuse(import.span, IMPORT);
+            self.refuse(
+                import.span,
+                "`import … = require(…)` is not supported. Write `import … from './a.ts'`",
+            );
         }
     }
 
     fn visit_import_expression(&mut self, import: &ImportExpression<'a>) {
-        self.refuse(import.span, IMPORT);
+        self.refuse(import.span, DYNAMIC_IMPORT);
         walk::walk_import_expression(self, import);
     }
 
@@ -188,13 +234,13 @@ impl<'a> Visit<'a> for Refusals {
 
     fn visit_export_from_declaration(&mut self, export: &ExportFromDeclaration<'a>) {
         if export.export_kind == ImportOrExportKind::Value {
-            self.refuse(export.span, REEXPORT);
+            self.check_source(&export.source, export.with_clause.as_deref());
         }
     }
 
     fn visit_export_all_declaration(&mut self, export: &ExportAllDeclaration<'a>) {
         if export.export_kind == ImportOrExportKind::Value {
-            self.refuse(export.span, REEXPORT);
+            self.check_source(&export.source, export.with_clause.as_deref());
         }
     }
 
@@ -276,13 +322,14 @@ impl<'a> Visit<'a> for EnumValue {
 
 const EXPECTED: &str = "Write the tool as `export default async function (input, env) { … }`";
 
-const IMPORT: &str = "a tool cannot import. Everything it may use is in `env`, the function's second parameter; types \
-     can come from `import type`";
-
-const REEXPORT: &str = "a tool cannot export from another module. Declare what it exports here";
+const DYNAMIC_IMPORT: &str =
+    "a tool cannot import while it runs. Write `import … from './a.ts'` at the top of the file";
 
 const TOP_LEVEL_AWAIT: &str = "`await` outside a function: `env` exists only inside the exported function, so await \
      there";
+
+/// Most refusals kept of a file: they are sorted, and then cut, later.
+const KEPT_MAX: usize = 10 * FINDINGS_MAX;
 
 /// Constants followed from the default export to its value.
 const RENAMES_MAX: u32 = 8;

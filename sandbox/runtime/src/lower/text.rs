@@ -1,6 +1,11 @@
 //! Lines and columns of a text, in the units its readers count.
 
-use crate::Position;
+/// A line and a column in characters, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
 
 /// Which characters end a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +60,7 @@ impl<'a> Index<'a> {
     }
 
     /// Place of the byte at `at`; past the end, the end.
-    pub(super) fn position(&self, at: u32) -> Position {
+    pub(super) fn position(&self, at: u32) -> Place {
         let at = at.min(offset(self.text.len()));
         let line = line_of(&self.starts, at);
         let start = self.starts.get(index(line)).copied().unwrap_or(0);
@@ -63,7 +68,7 @@ impl<'a> Index<'a> {
             Some(wide) => wide.scalars + (at - wide.end),
             None => at - start,
         };
-        Position { line: line + 1, column: column + 1 }
+        Place { line: line + 1, column: column + 1 }
     }
 
     /// Offset of the UTF-16 unit `column` of `line`, both from 0.

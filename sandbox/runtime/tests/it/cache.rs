@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use alknet_sandbox::{Language, Sandbox, SandboxConfig, Source};
+use alknet_sandbox::{Language, Sandbox, SandboxConfig, Source, SourceFile};
 
 use crate::support::{Host, limits};
 
@@ -19,7 +19,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 async fn works(sandbox: &Sandbox) {
-    let source = Source { language: Language::JavaScript, file: "tool", text: "export default (n) => n + 1" };
+    let files = [SourceFile { path: "tool", text: "export default (n) => n + 1" }];
+    let source = Source { language: Language::JavaScript, files: &files };
     let tool = sandbox.register(source, &[], &limits()).await.unwrap();
     assert_eq!(tool.call("1", &Host::default(), &limits()).await.result.as_deref(), Ok("2"));
 }

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use alknet_sandbox::{CallFailure, HostCallError, HostCalls, Language, Limits, Source};
+use alknet_sandbox::{CallFailure, HostCallError, HostCalls, Language, Limits, Source, SourceFile};
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use crate::support::{Host, limits, names, small_sandbox};
@@ -62,7 +62,8 @@ impl HostCalls for Living {
 async fn a_dropped_call_leaves_nothing_behind() {
     // One instance: if a dropped call kept it, the next call would never start.
     let sandbox = small_sandbox(1);
-    let source = Source { language: Language::JavaScript, file: "tool", text: TEXT };
+    let files = [SourceFile { path: "tool", text: TEXT }];
+    let source = Source { language: Language::JavaScript, files: &files };
     let tool = sandbox.register(source, &names(), &limits()).await.unwrap();
     let mut finished = false;
     for polls in 0..400 {
@@ -102,7 +103,8 @@ async fn calls_in_flight_are_dropped_when_the_tool_fails_or_runs_out_of_time() {
     ];
     for (body, wall) in rows {
         let text = format!("export default async (input, env) => {{ {body} }}");
-        let source = Source { language: Language::JavaScript, file: "tool", text: &text };
+        let files = [SourceFile { path: "tool", text: &text }];
+        let source = Source { language: Language::JavaScript, files: &files };
         let tool = sandbox.register(source, &names(), &limits()).await.unwrap();
         let host = Living::default();
         let report = tool.call("0", &host, &Limits { wall, ..limits() }).await;
@@ -115,11 +117,8 @@ async fn calls_in_flight_are_dropped_when_the_tool_fails_or_runs_out_of_time() {
 #[tokio::test]
 async fn waiting_for_an_instance_is_bounded_by_the_wall_limit() {
     let sandbox = small_sandbox(1);
-    let source = Source {
-        language: Language::JavaScript,
-        file: "tool",
-        text: "export default (i, env) => i ? env.never.it() : 1",
-    };
+    let files = [SourceFile { path: "tool", text: "export default (i, env) => i ? env.never.it() : 1" }];
+    let source = Source { language: Language::JavaScript, files: &files };
     let tool = sandbox.register(source, &names(), &limits()).await.unwrap();
     let (host, within) = (Host::default(), limits());
     let short = Limits { wall: Duration::from_millis(30), ..limits() };

@@ -83,10 +83,13 @@ async fn a_component_answers_and_calls_the_host() {
              (i32.const 16)",
             Err("the tool raised NOT_FOUND: no such thing"),
         ),
-        ("unreachable", Err("uncaught Trap: wasm trap: wasm `unreachable` instruction executed (at 27:4)")),
+        (
+            "unreachable",
+            Err("uncaught Trap: wasm trap: wasm `unreachable` instruction executed (at tool.wat:27:4)"),
+        ),
         (
             "(i32.div_u (local.get $in) (local.get $i))",
-            Err("uncaught Trap: wasm trap: integer divide by zero (at 27:4)"),
+            Err("uncaught Trap: wasm trap: integer divide by zero (at tool.wat:27:4)"),
         ),
         (
             "(call $answer (i32.const -16) (i32.const 64))",

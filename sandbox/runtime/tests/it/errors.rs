@@ -9,10 +9,11 @@ async fn thrown_errors_come_with_name_message_and_position() {
     let text = "function inner(x) {\n  return x.missing.field;\n}\nexport default async function main(input) {\n  await null;\n  return inner(input);\n}\n";
     let tool = register(text).await;
     let failure = tool.call("{}", &Host::default(), &limits()).await.result.unwrap_err();
-    let CallFailure::Threw { name, message, stack, at } = &failure else { panic!("{failure:?}") };
+    let CallFailure::Threw { name, message, stack, at, snippet } = &failure else { panic!("{failure:?}") };
     assert_eq!(name, "TypeError");
     assert!(message.contains("field"), "{message}");
-    assert_eq!(at.map(|at| at.line), Some(2));
+    assert_eq!(at.as_ref().map(|at| (at.file.as_str(), at.line)), Some(("tool", 2)));
+    assert_eq!(snippet.as_deref(), Some("  return x.missing.field;"));
     assert_eq!(stack.first().and_then(|frame| frame.function.as_deref()), Some("inner"));
     assert_eq!(
         stack.get(1).map(|frame| (frame.function.as_deref(), frame.position.line)),
@@ -27,7 +28,7 @@ async fn positions_are_those_of_the_typescript() {
     let tool = register_as(Language::TypeScript, text, &names(), &limits()).await.unwrap();
     let failure = tool.call(r#"{"b":"x"}"#, &Host::default(), &limits()).await.result.unwrap_err();
     let CallFailure::Threw { message, at, .. } = &failure else { panic!("{failure:?}") };
-    assert_eq!((message.as_str(), at.map(|at| at.line)), ("no x", Some(9)));
+    assert_eq!((message.as_str(), at.as_ref().map(|at| at.line)), ("no x", Some(9)));
 }
 
 #[tokio::test]
@@ -35,11 +36,12 @@ async fn an_uncaught_host_failure_is_reported_where_it_was_called() {
     let text = "export default async function tool(input, env) {\n  const a = await env.echo.it(1);\n  return [a, await env.fail.it(2)];\n}";
     let tool = register(text).await;
     let failure = tool.call("{}", &Host::default(), &limits()).await.result.unwrap_err();
-    let CallFailure::HostCall { error, at } = failure else { panic!("{failure:?}") };
+    let CallFailure::HostCall { error, at, snippet } = failure else { panic!("{failure:?}") };
     let details = Some(r#"{"path":"/a"}"#.to_owned());
     let expected =
         HostCallError { code: "NOT_FOUND".into(), message: "no such thing".into(), retryable: true, details };
     assert_eq!((error, at.map(|at| at.line)), (expected, Some(3)));
+    assert_eq!(snippet.as_deref(), Some("  return [a, await env.fail.it(2)];"));
 }
 
 #[tokio::test]
@@ -180,6 +182,7 @@ async fn sources_are_rejected_where_they_are_wrong() {
 }
 
 #[tokio::test]
-async fn positions_print_as_line_and_column() {
-    assert_eq!(Position { line: 3, column: 7 }.to_string(), "3:7");
+async fn positions_print_as_file_line_and_column() {
+    let position = Position { file: "lib/a.ts".into(), line: 3, column: 7 };
+    assert_eq!(position.to_string(), "lib/a.ts:3:7");
 }

@@ -72,8 +72,8 @@ const ATTACKS: &[(&str, End)] = &[
     ("new SharedArrayBuffer(10); return 1", End::Fine),
     ("return new FinalizationRegistry(() => { while (true); }) && 1", End::Fine),
     (
-        "const b = new ArrayBuffer(8); const v = new DataView(b); structuredClone",
-        End::Threw("ReferenceError"),
+        "const b = new ArrayBuffer(8); const v = new DataView(b); structuredClone(v); b.transfer(); structuredClone(v)",
+        End::Threw("DataCloneError"),
     ),
     ("const a = new Uint8Array(8); a.set({length: 2**32, 0: 1}, 0); return 1", End::Threw("RangeError")),
     (

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alknet_sandbox::{
     CallFailure, CallReport, HostCallError, HostCalls, Language, Limits, RegisterError, Sandbox,
-    SandboxConfig, Source, Tool,
+    SandboxConfig, Source, SourceFile, Tool,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 
@@ -83,7 +83,17 @@ pub(crate) async fn register_as(
     env: &[String],
     limits: &Limits,
 ) -> Result<Tool, RegisterError> {
-    sandbox().register(Source { language, file: "tool", text }, env, limits).await
+    register_files(language, &[("tool", text)], env, limits).await
+}
+
+pub(crate) async fn register_files(
+    language: Language,
+    files: &[(&str, &str)],
+    env: &[String],
+    limits: &Limits,
+) -> Result<Tool, RegisterError> {
+    let files: Vec<_> = files.iter().map(|&(path, text)| SourceFile { path, text }).collect();
+    sandbox().register(Source { language, files: &files }, env, limits).await
 }
 
 pub(crate) async fn register(text: &str) -> Tool {

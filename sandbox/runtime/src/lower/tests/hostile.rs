@@ -6,7 +6,7 @@ use super::super::{
     nesting::{PENDING_TOKENS_MAX, bound},
 };
 use super::lower;
-use crate::{Language, Source};
+use crate::Language;
 
 /// How a source nests: `opening` over and over, `middle`, and `closing` as often.
 struct Pattern {
@@ -207,7 +207,7 @@ fn every_construct_fits_the_stack() {
         for language in LANGUAGES {
             let text = text.clone();
             let compiled = move || {
-                drop(compile(language, &text));
+                drop(compile(language, &[("t".to_owned(), text.clone())]));
                 stack_used()
             };
             let thread = std::thread::Builder::new().stack_size(4 * STACK_BYTES).spawn(compiled).unwrap();
@@ -241,7 +241,7 @@ fn every_construct_is_refused_beyond_its_bound() {
     for pattern in PATTERNS {
         let text = repeated(pattern, LONG / (pattern.opening.len() + pattern.closing.len()));
         for language in LANGUAGES {
-            let diagnostics = lower(&Source { language, file: "t", text: &text }).unwrap_err();
+            let diagnostics = lower(language, &text).unwrap_err();
             assert_eq!(diagnostics.len(), 1, "{:?}", pattern.opening);
             let jsx = pattern.opening == "<a>" || pattern.opening == "<b>";
             assert!(jsx || diagnostics[0].message.contains("nested too deeply"), "{}", diagnostics[0]);
@@ -261,7 +261,7 @@ fn many_deep_statements_are_compiled() {
             let unit = deepest(&pattern);
             let text = unit.repeat(LONG / 4 / unit.len());
             for language in LANGUAGES {
-                drop(lower(&Source { language, file: "t", text: &text }));
+                drop(lower(language, &text));
             }
         }
     }
@@ -284,7 +284,7 @@ fn what_is_taken_for_an_arrow_is_refused() {
     ] {
         let text = unit.repeat(LONG / unit.len());
         for language in LANGUAGES {
-            assert!(lower(&Source { language, file: "t", text: &text }).is_err(), "{unit}");
+            assert!(lower(language, &text).is_err(), "{unit}");
         }
     }
 }
@@ -320,7 +320,7 @@ fn many_flat_statements_are_compiled() {
     ] {
         let text = unit.repeat(LONG / 2 / unit.len());
         for language in LANGUAGES {
-            match lower(&Source { language, file: "t", text: &text }) {
+            match lower(language, &text) {
                 Ok(lowered) => assert!(lowered.js.len() < 8 * LONG, "{unit}"),
                 Err(diagnostics) => assert!((1..=20).contains(&diagnostics.len()), "{unit}"),
             }
@@ -332,14 +332,14 @@ fn many_flat_statements_are_compiled() {
 fn values_of_enums_cannot_grow_without_bound() {
     let doubling: String = (1..64).map(|n| format!("a{n} = a{} + a{}, ", n - 1, n - 1)).collect();
     let text = format!("enum E {{ a0 = 'xxxxxxxx', {doubling} }}\nexport default () => E.a0");
-    let diagnostics = lower(&Source { language: Language::TypeScript, file: "t", text: &text }).unwrap_err();
+    let diagnostics = lower(Language::TypeScript, &text).unwrap_err();
     assert!(diagnostics[0].message.contains("enum"), "{}", diagnostics[0]);
 }
 
 #[test]
 fn a_source_of_any_length_is_answered() {
     let text = "a;".repeat(SOURCE_BYTES_MAX);
-    let diagnostics = lower(&Source { language: Language::TypeScript, file: "t", text: &text }).unwrap_err();
+    let diagnostics = lower(Language::TypeScript, &text).unwrap_err();
     assert!(diagnostics[0].message.contains("bytes long"), "{}", diagnostics[0]);
 }
 
@@ -356,5 +356,5 @@ fn ordinary_code_is_far_from_the_bounds() {
     let text = format!(
         "const rows = [\n{rows}]\nconst sum =\n{sum}    ''\nexport default function (input: any) {{\n{body}\n}}"
     );
-    assert_eq!(lower(&Source { language: Language::TypeScript, file: "t", text: &text }).err(), None);
+    assert_eq!(lower(Language::TypeScript, &text).err(), None);
 }

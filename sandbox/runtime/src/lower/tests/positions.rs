@@ -1,12 +1,11 @@
 //! Places in the lowered module lead back to the author's source.
 
-use super::super::Lowered;
-use super::lower;
-use crate::{Language, Position, Source};
+use super::super::text::Place;
+use super::{Single, lower};
+use crate::Language;
 
-fn lowered(language: Language, text: &str) -> Lowered {
-    lower(&Source { language, file: "tool", text })
-        .unwrap_or_else(|diagnostics| panic!("{text}: {}", diagnostics[0]))
+fn lowered(language: Language, text: &str) -> Single {
+    lower(language, text).unwrap_or_else(|diagnostics| panic!("{text}: {}", diagnostics[0]))
 }
 
 /// Line and column of the `occurrence`th `word` as the engine reports them: columns count bytes.
@@ -19,7 +18,7 @@ fn in_engine(js: &str, word: &str, occurrence: usize) -> (u32, u32) {
 }
 
 /// Line and column of the `occurrence`th `word` as its author counts.
-fn in_source(text: &str, word: &str, occurrence: usize) -> Position {
+fn in_source(text: &str, word: &str, occurrence: usize) -> Place {
     let text = text.trim_start_matches('\u{feff}');
     let (at, _) = text.match_indices(word).nth(occurrence).unwrap();
     let before = text[..at].replace("\r\n", "\n").replace(['\r', '\u{2028}', '\u{2029}'], "\n");
@@ -28,12 +27,12 @@ fn in_source(text: &str, word: &str, occurrence: usize) -> Position {
         None => (0, before.as_str()),
     };
     let column = last.chars().count() + 1;
-    Position { line: u32::try_from(lines + 1).unwrap(), column: u32::try_from(column).unwrap() }
+    Place { line: u32::try_from(lines + 1).unwrap(), column: u32::try_from(column).unwrap() }
 }
 
 /// Requires that every `mark…` in `text` is found from where it went.
 fn check(language: Language, text: &str) {
-    let Lowered { js, map } = lowered(language, text);
+    let Single { js, map } = lowered(language, text);
     let words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("mark")).collect();
     assert!(!words.is_empty());
@@ -66,7 +65,7 @@ fn places_lead_back() {
         check(Language::TypeScript, text);
     }
     for text in JAVASCRIPT {
-        let Lowered { js, .. } = lowered(Language::JavaScript, text);
+        let Single { js, .. } = lowered(Language::JavaScript, text);
         if js == *text || !text.contains("mark4") || js.contains("mark4") {
             check(Language::JavaScript, text);
         }
@@ -75,22 +74,22 @@ fn places_lead_back() {
 
 #[test]
 fn a_place_between_tokens_leads_to_the_one_before() {
-    let Lowered { js, map } =
+    let Single { js, map } =
         lowered(Language::TypeScript, "export default (a: any) => {\n  return a.first .second\n}");
     let (line, column) = in_engine(&js, ".second", 0);
     let found = map.original(line, column + 3).unwrap();
     assert_eq!(found.line, 2);
-    assert!((3..=19).contains(&found.column), "{found}");
+    assert!((3..=19).contains(&found.column), "{found:?}");
 }
 
 /// On the first line, the engine counts a token that is a keyword from 0.
 #[test]
 fn keywords_of_the_first_line_lead_back() {
     let text = "export default (a: any) => { null.mark }";
-    let Lowered { js, map } = lowered(Language::TypeScript, &text.replace("{ ", "{  "));
+    let Single { js, map } = lowered(Language::TypeScript, &text.replace("{ ", "{  "));
     assert_eq!(js.lines().next(), Some("export default (a) => {"));
     let text = "export default async (a: any) => await a(this.b)";
-    let Lowered { js, map: one_line } = lowered(Language::TypeScript, text);
+    let Single { js, map: one_line } = lowered(Language::TypeScript, text);
     let (line, column) = in_engine(&js, "await", 0);
     assert_eq!(one_line.original(line, column - 1), Some(in_source(text, "await", 0)));
     assert_eq!(one_line.original(line, column), Some(in_source(text, "await", 0)));
@@ -103,7 +102,7 @@ fn places_outside_the_module_lead_nowhere() {
         (Language::TypeScript, "export default (a: any) => a"),
         (Language::JavaScript, "export default (a) => a"),
     ] {
-        let Lowered { js, map } = lowered(language, text);
+        let Single { js, map } = lowered(language, text);
         let lines = u32::try_from(js.lines().count()).unwrap();
         assert_eq!(map.original(0, 1), None);
         assert_eq!(map.original(lines + 2, 1), None);
@@ -123,12 +122,12 @@ fn every_place_leads_into_the_source() {
     let statements = "  const größe: number = input.map((x: { a: string }) => x?.a ?? '日本').length;\n  enum E { A, B }\n";
     let text =
         format!("namespace N {{\n{statements}}}\nexport default async (input: any) => {{\n{statements}}}\n");
-    let Lowered { js, map } = lowered(Language::TypeScript, &text);
+    let Single { js, map } = lowered(Language::TypeScript, &text);
     for (line, content) in (1..).zip(js.lines()) {
         for column in (1..).take(content.len() + 1) {
             let found = map.original(line, column).unwrap();
             let written = text.lines().nth(usize::try_from(found.line - 1).unwrap()).unwrap();
-            assert!(usize::try_from(found.column).unwrap() <= written.chars().count() + 1, "{found}");
+            assert!(usize::try_from(found.column).unwrap() <= written.chars().count() + 1, "{found:?}");
         }
     }
 }
