@@ -9,11 +9,11 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use alknet_agent::{Profile, SessionLimits, Sessions, SessionsConfig};
+//! use alknet_agent::{Language, Profile, SessionLimits, Sessions, SessionsConfig};
 //! use alknet_audit::{AuditLog, Options};
 //! use alknet_call::{OpName, Registry};
 //! use alknet_core::{Ed25519SecretKey, Grants, SystemClock};
-//! use alknet_sandbox::{Language, Sandbox, SandboxConfig};
+//! use alknet_sandbox::{Sandbox, SandboxConfig};
 //!
 //! # let dir = tempfile::tempdir()?;
 //! let clock = Arc::new(SystemClock);
@@ -49,4 +49,4 @@ mod guard;
 mod session;
 
 pub use guard::SecretGuard;
-pub use session::{Profile, SESSION_SCOPE, SessionLimits, Sessions, SessionsConfig, SessionsError};
+pub use session::{Language, Profile, SESSION_SCOPE, SessionLimits, Sessions, SessionsConfig, SessionsError};

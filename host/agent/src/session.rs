@@ -6,6 +6,7 @@
 mod close;
 mod error;
 mod invoke;
+mod items;
 mod journal;
 mod list;
 mod open;
@@ -13,7 +14,9 @@ mod profile;
 mod register;
 mod remove;
 mod run;
+mod source;
 mod store;
+mod subscribe;
 mod tool;
 
 use std::collections::BTreeSet;
@@ -31,6 +34,7 @@ use journal::Journal;
 use store::{Ended, SessionStore};
 
 pub use profile::{Profile, SessionLimits};
+pub use source::Language;
 
 /// The scope that identities need to work with sessions.
 pub const SESSION_SCOPE: &str = "session";
@@ -106,6 +110,7 @@ impl Sessions {
             open::registration(self)?,
             register::registration(self)?,
             invoke::registration(self)?,
+            subscribe::registration(self)?,
             run::registration(self)?,
             list::registration(self)?,
             remove::registration(self)?,

@@ -245,7 +245,7 @@ impl CallScope {
         peer: PeerRef,
         name: &str,
         input: Value,
-    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static + use<> {
         self.items(Composer { peer, ..self.composer() }, self.0.tree.clone(), name, input)
     }
 
@@ -295,7 +295,7 @@ impl CallScope {
         session: &SessionContext,
         name: &OpName,
         input: Value,
-    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static + use<> {
         let (composer, tree) = self.enter(session, name);
         self.items(composer, tree, name.as_str(), input)
     }
@@ -306,7 +306,7 @@ impl CallScope {
         tree: Tree,
         name: &str,
         input: Value,
-    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Value, CallError>> + Send + 'static + use<> {
         let (dispatcher, name) = (self.0.dispatcher.clone(), name.to_owned());
         crate::items::stream(move |mut items| async move {
             let caller = Caller::Operation(composer);

@@ -203,8 +203,7 @@ impl Parts<'_> {
         let builtins = self.builtins(&stored)?;
         let sandbox_config = SandboxConfig {
             cache_dir: Some(Layout::new(settings.data_dir.clone()).cache_dir()),
-            instances_max: settings.instances_max,
-            ..SandboxConfig::default()
+            ..settings.sandbox.clone()
         };
         let sandbox = blocking(move || Sandbox::new(sandbox_config)).await??;
         let (registry, sessions) = self.operations(log, sandbox, builtins)?;

@@ -23,6 +23,7 @@ use alknet_agent::builtin::http;
 use alknet_audit::{Durability, Hash};
 use alknet_core::{AuthPolicy, RateLimits};
 use alknet_net::NetLimits;
+use alknet_sandbox::SandboxConfig;
 
 pub(crate) use error::{ConfigError, Step};
 pub(crate) use remotes::{Remote, RemoteRoute};
@@ -74,8 +75,8 @@ pub(crate) struct Settings {
     pub(crate) http_targets: Vec<HttpTarget>,
     /// The database of the `kv/*` operations.
     pub(crate) kv_path: PathBuf,
-    /// Sandboxed calls that may run at once.
-    pub(crate) instances_max: u32,
+    /// The sandbox of all tools.
+    pub(crate) sandbox: SandboxConfig,
     /// Sessions that may be open in all.
     pub(crate) sessions_max: usize,
     /// Sessions that one identity may have open.

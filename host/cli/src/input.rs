@@ -141,11 +141,20 @@ pub(crate) fn read_json(path: &Path) -> CommandResult<Value> {
 
 /// Reads a text file that was named on the command line.
 pub(crate) fn read_text(path: &Path) -> CommandResult<String> {
+    read_bounded(&path.display().to_string(), opened(path)?)
+}
+
+/// Reads a file that need not be text.
+pub(crate) fn read_bytes(path: &Path) -> CommandResult<Vec<u8>> {
+    bounded_bytes(&path.display().to_string(), opened(path)?)
+}
+
+fn opened(path: &Path) -> CommandResult<File> {
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(CommandError::usage(format!("{} is a folder, not a file", path.display())));
     }
-    read_bounded(&path.display().to_string(), file)
+    Ok(file)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> CommandError {
@@ -156,6 +165,11 @@ fn unreadable(path: &Path, error: &io::Error) -> CommandError {
 }
 
 fn read_bounded(what: &str, from: impl Read) -> CommandResult<String> {
+    let text = String::from_utf8(bounded_bytes(what, from)?);
+    text.map_err(|_| CommandError::usage(format!("{what} is not UTF-8 text")))
+}
+
+fn bounded_bytes(what: &str, from: impl Read) -> CommandResult<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = from.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| CommandError::usage(format!("cannot read {what}: {error}")))?;
@@ -163,8 +177,7 @@ fn read_bounded(what: &str, from: impl Read) -> CommandResult<String> {
         let mebibytes = INPUT_BYTES_MAX >> 20;
         return Err(CommandError::usage(format!("{what} is larger than {mebibytes} MiB")));
     }
-    let text = String::from_utf8(bytes);
-    text.map_err(|_| CommandError::usage(format!("{what} is not UTF-8 text")))
+    Ok(bytes)
 }
 
 /// Lines that are read before they are fed.

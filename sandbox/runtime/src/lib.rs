@@ -80,5 +80,5 @@ pub use host::{HostCallError, HostCalls, Seed};
 pub use limits::{Limit, Limits};
 pub use report::{CallFailure, CallReport, Frame, LogLevel, LogLine, RegisterError};
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
-pub use source::{BUNDLE_MARK, COMPILER, FILES_MAX, Language, Shape, Source, SourceFile};
+pub use source::{BUNDLE_MARK, COMPILER, COMPONENT_COMPILER, FILES_MAX, Language, Shape, Source, SourceFile};
 pub use tool::{Items, Tool};

@@ -83,3 +83,6 @@ pub const FILES_MAX: usize = 64;
 
 /// What lowers sources, with its version: recorded beside what was made from them.
 pub const COMPILER: &str = "oxc 0.146.0";
+
+/// What compiles components, with its version: recorded as well.
+pub const COMPONENT_COMPILER: &str = "wasmtime 48.0.8";

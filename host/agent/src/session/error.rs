@@ -20,7 +20,7 @@ pub(super) fn raises_source(spec: OperationSpec) -> Result<OperationSpec, SpecEr
     raises_limit(spec)?
         .raises(
             SOURCE_REJECTED,
-            "The source does not compile or load: {diagnostics: [{message, line, column, snippet?}]}.",
+            "The source does not compile or load: {diagnostics: [{message, file?, line?, column?, snippet?}]}.",
         )?
         .raises(ENV_DENIED, "Operations outside of what the session may call: {operations: [name]}.")
 }
@@ -46,7 +46,7 @@ pub(super) fn env_denied<'a>(names: impl Iterator<Item = &'a OpName>) -> CallErr
 
 pub(super) fn rejected(error: RegisterError) -> CallError {
     match error {
-        RegisterError::Rejected(diagnostics) => source_rejected(&diagnostics),
+        RegisterError::Rejected(diagnostics) => diagnosed(&diagnostics),
         RegisterError::Limit(limit) => sandbox_limit(&limit),
         RegisterError::Unavailable => {
             CallError::internal("the sandbox is busy; try again later").retryable(true)
@@ -58,19 +58,23 @@ pub(super) fn rejected(error: RegisterError) -> CallError {
     }
 }
 
-fn source_rejected(diagnostics: &[Diagnostic]) -> CallError {
+/// The source as a whole is not what it has to be.
+pub(super) fn source_rejected(message: &str) -> CallError {
+    CallError::new(SOURCE_REJECTED, message.to_owned())
+        .with_details(json!({ "diagnostics": [{ "message": message }] }))
+}
+
+fn diagnosed(diagnostics: &[Diagnostic]) -> CallError {
     let first = diagnostics.first();
-    let message = first.map_or_else(
-        || "the source was rejected".to_owned(),
-        |first| format!("{}:{}: {}", first.line, first.column, first.message),
-    );
+    let message = first.map_or_else(|| "the source was rejected".to_owned(), Diagnostic::to_string);
     let list: Vec<Value> = diagnostics.iter().map(diagnostic_json).collect();
-    CallError::new(SOURCE_REJECTED, message).with_details(json!({ "diagnostics": list }))
+    CallError::new(SOURCE_REJECTED, message.to_owned()).with_details(json!({ "diagnostics": list }))
 }
 
 fn diagnostic_json(diagnostic: &Diagnostic) -> Value {
     let mut json = json!({
         "message": diagnostic.message,
+        "file": diagnostic.file,
         "line": diagnostic.line,
         "column": diagnostic.column,
     });

@@ -10,11 +10,12 @@ use alknet_call::{
 use alknet_core::IdentityId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::Sessions;
 use super::error::{no_session, raises_limit};
 use super::profile::{Profile, SessionLimits};
-use super::store::{Opening, Session, owner};
+use super::store::{Determinism, Opening, Session, owner};
 use crate::declared;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,6 +33,20 @@ struct Input {
     /// How long the session lasts, in seconds; cut to what the profile allows.
     #[schemars(range(min = 1))]
     ttl_seconds: Option<u64>,
+    /// Makes the calls of the session's tools do the same again for the same inputs and the same answers of what they
+    /// call: random numbers come from a seed, the clock stands still, timers fire without waiting, in order.
+    deterministic: Option<DeterministicInput>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct DeterministicInput {
+    /// What randomness is derived from; drawn and told in the answer when absent.
+    #[schemars(length(max = 200))]
+    seed: Option<String>,
+    /// What `Date.now()` shows, in milliseconds since the Unix epoch; the time of opening when absent.
+    #[schemars(range(max = 8_640_000_000_000_000_u64))]
+    now_ms: Option<u64>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -48,6 +63,15 @@ struct Output {
     limits: LimitsView,
     /// TypeScript declarations of `env` and of what else a tool finds.
     declarations: String,
+    /// Seed and clock of a deterministic session: with them, another session does the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deterministic: Option<DeterministicView>,
+}
+
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct DeterministicView {
+    seed: String,
+    now_ms: u64,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -75,6 +99,7 @@ struct LimitsView {
     wall_ms: u64,
     memory_bytes: usize,
     source_bytes: usize,
+    component_bytes: usize,
     input_bytes: usize,
     output_bytes: usize,
     log_bytes: usize,
@@ -109,13 +134,28 @@ async fn open(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Ou
     let ttl = input.ttl_seconds.map_or(profile.limits.ttl_default, Duration::from_secs);
     let ttl = ttl.min(profile.limits.ttl_max);
     let now = scope.clock().unix_micros();
-    let opening = Opening { owner, label: input.label, profile, composition, id, now, ttl };
+    let view = input.deterministic.map(|asked| deterministic(asked, now)).transpose()?;
+    let determinism = view.as_ref().map(|view| Determinism {
+        seed: Sha256::digest(view.seed.as_bytes()).into(),
+        now_millis: view.now_ms,
+    });
+    let sandbox = sessions.0.sandbox.for_another_party();
+    let opening =
+        Opening { owner, label: input.label, profile, composition, id, now, ttl, sandbox, determinism };
     let session = sessions.0.store.open(opening);
     if let Err(unrecorded) = sessions.0.journal.opened(&session, scope).await {
         sessions.0.store.remove(&session.id);
         return Err(unrecorded);
     }
-    Ok(describe(&session, scope))
+    Ok(Output { deterministic: view, ..describe(&session, scope) })
+}
+
+fn deterministic(asked: DeterministicInput, now: u64) -> Result<DeterministicView, CallError> {
+    let seed = match asked.seed {
+        Some(seed) => seed,
+        None => fresh_id()?.to_string(),
+    };
+    Ok(DeterministicView { seed, now_ms: asked.now_ms.unwrap_or(now / 1000) })
 }
 
 /// 128 bits from the operating system, as 32 hexadecimal digits.
@@ -159,6 +199,7 @@ fn describe(session: &Session, scope: &CallScope) -> Output {
         authority: authority_view(session),
         limits: limits_view(&session.profile.limits, &session.profile),
         declarations: declared::of_specs(&found),
+        deterministic: None,
     }
 }
 
@@ -176,17 +217,14 @@ fn limits_view(limits: &SessionLimits, profile: &Profile) -> LimitsView {
     let call = &limits.call;
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     LimitsView {
-        languages: profile
-            .languages
-            .iter()
-            .map(|language| super::register::language_name(*language))
-            .collect(),
+        languages: profile.languages.iter().map(|language| language.name()).collect(),
         operations: limits.operations_max,
         calls_in_flight: limits.calls_in_flight_max,
         cpu_ms: millis(call.cpu),
         wall_ms: millis(call.wall),
         memory_bytes: call.memory_bytes_max,
         source_bytes: call.source_bytes_max,
+        component_bytes: call.component_bytes_max,
         input_bytes: call.input_bytes_max,
         output_bytes: call.output_bytes_max,
         log_bytes: call.log_bytes_max,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use alknet_call::OpName;
 use alknet_core::{Grants, Scope};
-use alknet_sandbox::Language;
+
+use super::source::Language;
 
 /// What sessions of one kind may be granted. An agent gets the part of it that it asks for.
 #[derive(Debug, Clone)]

@@ -1,12 +1,16 @@
 //! `session/register`: compiles a source, checks it against its examples, and makes it an operation.
 
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
+use alknet_audit::Hash;
 use alknet_call::{
-    Attenuated, CallError, CallScope, Composition, ErrorCode, ErrorSpec, OpName, OperationKind,
-    OperationSpec, Reach, Registration, Schema, SessionLayer, SpecError, typed_handler,
+    Answers, Attenuated, CallError, CallScope, Composition, ErrorCode, ErrorSpec, OpName, OperationKind,
+    OperationSpec, Reach, Registration, Schema, SessionContext, SessionLayer, SpecError, typed_handler,
 };
-use alknet_sandbox::{Language, Source, Tool};
+use alknet_sandbox::{Shape, Tool};
+use futures_util::StreamExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,9 +18,10 @@ use serde_json::{Value, json};
 use super::Sessions;
 use super::error::{
     EXAMPLE_FAILED, LIMIT_EXCEEDED, SCHEMA_REJECTED, env_denied, limit_exceeded, no_session, raises_source,
-    rejected,
+    source_rejected,
 };
 use super::journal::{Registered, Tried};
+use super::source::{Brought, Code, Language};
 use super::store::Session;
 use super::tool::ToolHandler;
 use crate::declared;
@@ -33,12 +38,13 @@ struct Input {
     /// What the operation does, for those who call it.
     #[schemars(length(max = 2000))]
     description: String,
-    /// `query` if it only reads, else `mutation`, which is the default.
+    /// `query` if it only reads, `mutation`, which is the default, or `sub` for a subscription: an async generator
+    /// function whose items follow the output schema.
     #[serde(default)]
     kind: Kind,
     /// JSON Schema of the input.
     input_schema: Value,
-    /// JSON Schema of the output; every output is checked against it.
+    /// JSON Schema of the output; every output, and every item of a subscription, is checked against it.
     output_schema: Value,
     /// Errors the operation raises with `throw new OperationError(code, message, details)`.
     #[serde(default)]
@@ -46,10 +52,17 @@ struct Input {
     /// The operations it may call, also other operations of the session; the session's whole env when absent.
     env: Option<Vec<String>>,
     /// The language of the source.
-    language: LanguageInput,
-    /// An ES module whose default export is `async function (input, env)`.
-    source: String,
-    /// Inputs with the outputs, or error codes, they must give. They are run, on the session's authority.
+    language: Language,
+    /// The tool's text: an ES module whose default export is `async function (input, env)`, WebAssembly text, or a
+    /// component in base64. Either this or `files`.
+    source: Option<String>,
+    /// A script of several files, by their relative paths; they import each other by these and nothing else.
+    #[schemars(length(max = 64))]
+    files: Option<BTreeMap<String, String>>,
+    /// Which of the files has the tool as default export; `main.ts` or `index.ts` (`.js`) when absent.
+    entry: Option<String>,
+    /// Inputs with the outputs, or error codes, they must give; the output of a subscription is the list of its
+    /// items. They are run, on the session's authority.
     #[serde(default)]
     examples: Vec<Example>,
     /// Replace the operation if there is one with this name.
@@ -63,16 +76,8 @@ enum Kind {
     Query,
     #[default]
     Mutation,
-}
-
-/// The language of a source.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum LanguageInput {
-    /// TypeScript; types are erased, not checked.
-    Typescript,
-    /// JavaScript.
-    Javascript,
+    #[serde(alias = "subscription")]
+    Sub,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -141,9 +146,17 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
     let name = checked_name(&session, &input, scope)?;
     let spec = spec(&session, &name, &input)?;
     let composition = composition(&session, &name, input.env.as_deref())?;
-    let tool = compile(sessions, &session, &input, &composition).await?;
-    let digest: Arc<str> = tool.digest().into();
-    let handler = ToolHandler::new(tool, session.profile.limits.call.clone(), None);
+    let brought = Brought {
+        language: input.language,
+        source: input.source.as_deref(),
+        files: input.files.as_ref(),
+        entry: input.entry.as_deref(),
+    };
+    let code = brought.code(&input.name)?;
+    let tool = compile(&session, &input, &code, &composition).await?;
+    let source = code.kept();
+    let digest: Arc<str> = Hash::of(&source).to_string().into();
+    let handler = ToolHandler::new(tool, &session, None);
     let registration = Registration::session(spec, handler, composition, Arc::clone(&digest))
         .map_err(|_| CallError::invalid_input("the name is no name for an operation"))?;
     let registration = Arc::new(registration);
@@ -159,10 +172,11 @@ async fn register(sessions: &Sessions, input: Input, scope: &CallScope) -> Resul
         registration: &registration,
         version,
         replaced: session.layer().get(name.as_str()).is_some().then_some(replaced),
-        language: language_name(input.language.into()),
-        guest: sessions.0.sandbox.guest_digest(),
+        language: input.language.name(),
+        guest: code.is_script().then(|| session.sandbox.guest_digest()),
+        compiler: code.compiler(),
         examples,
-        source: input.source.as_bytes(),
+        source: &source,
         scope,
     };
     sessions.0.journal.registered(registered).await?;
@@ -214,6 +228,7 @@ fn spec(session: &Session, name: &OpName, input: &Input) -> Result<OperationSpec
     let kind = match input.kind {
         Kind::Query => OperationKind::Query,
         Kind::Mutation => OperationKind::Mutation,
+        Kind::Sub => OperationKind::Subscription,
     };
     let mut spec = OperationSpec::new(name.clone(), kind)
         .describe(&input.description)
@@ -263,28 +278,32 @@ pub(super) fn composition(
 }
 
 async fn compile(
-    sessions: &Sessions,
     session: &Session,
     input: &Input,
+    code: &Code<'_>,
     composition: &Composition,
 ) -> Result<Tool, CallError> {
-    let language = input.language.into();
-    check_language(session, language)?;
-    let extension = match language {
-        Language::TypeScript => "ts",
-        Language::JavaScript => "js",
-    };
-    let file = format!("{}.{extension}", input.name);
-    let source = Source { language, file: &file, text: &input.source };
+    check_language(session, input.language)?;
     let env: Vec<String> = composition.reach().names().map(ToString::to_string).collect();
-    sessions.0.sandbox.register(source, &env, &session.profile.limits.call).await.map_err(rejected)
+    let limits = &session.profile.limits.call;
+    let tool = code.load(&session.sandbox, (&input.name, &env), limits).await?;
+    let wanted = match input.kind {
+        Kind::Query | Kind::Mutation => Shape::Function,
+        Kind::Sub => Shape::Generator,
+    };
+    match (wanted, tool.shape()) {
+        (Shape::Function, Shape::Generator) => Err(source_rejected(IS_GENERATOR)),
+        (Shape::Generator, Shape::Function) if !code.is_script() => Err(source_rejected(NO_COMPONENT_ITEMS)),
+        (Shape::Generator, Shape::Function) => Err(source_rejected(IS_FUNCTION)),
+        (Shape::Function, Shape::Function) | (Shape::Generator, Shape::Generator) => Ok(tool),
+    }
 }
 
 pub(super) fn check_language(session: &Session, language: Language) -> Result<(), CallError> {
     if session.profile.languages.contains(&language) {
         return Ok(());
     }
-    let language = language_name(language);
+    let language = language.name();
     Err(CallError::invalid_input(format!("the session's profile does not allow {language}")))
 }
 
@@ -308,7 +327,7 @@ async fn try_examples(
             let message = format!("example {index}: give either output or error");
             return Err(CallError::invalid_input(message));
         }
-        let (actual, outcome) = match scope.invoke_in_session(&context, name, input.clone()).await {
+        let (actual, outcome) = match answer(&context, layer, name, input.clone(), scope).await {
             Ok(output) => (json!({ "output": output }), Ok(output)),
             Err(error) => {
                 let code = error.code().as_str();
@@ -327,19 +346,33 @@ async fn try_examples(
     Ok(tried)
 }
 
-impl From<LanguageInput> for Language {
-    fn from(language: LanguageInput) -> Self {
-        match language {
-            LanguageInput::Typescript => Self::TypeScript,
-            LanguageInput::Javascript => Self::JavaScript,
-        }
+/// The output for an example; of a subscription, the list of its items.
+async fn answer(
+    context: &SessionContext,
+    layer: &SessionLayer,
+    name: &OpName,
+    input: Value,
+    scope: &CallScope,
+) -> Result<Value, CallError> {
+    let kind = layer.get(name.as_str()).map(|registered| registered.spec().kind());
+    if kind.map(Answers::of) != Some(Answers::Stream) {
+        return scope.invoke_in_session(context, name, input).await;
     }
+    let mut items = pin!(scope.subscribe_in_session(context, name, input));
+    let mut all = Vec::new();
+    while let Some(item) = items.next().await {
+        if all.len() == EXAMPLE_ITEMS_MAX {
+            let message = format!("an example may have at most {EXAMPLE_ITEMS_MAX} items");
+            return Err(CallError::invalid_input(message));
+        }
+        all.push(item?);
+    }
+    Ok(Value::Array(all))
 }
 
-/// The language's name in schemas and records.
-pub(super) fn language_name(language: Language) -> &'static str {
-    match language {
-        Language::TypeScript => "typescript",
-        Language::JavaScript => "javascript",
-    }
-}
+/// Items of a subscription that an example is compared with.
+const EXAMPLE_ITEMS_MAX: usize = 1000;
+const IS_GENERATOR: &str = "the default export is a generator function, which answers with items: register it with \
+    kind `sub`, or return one value from an `async function`";
+const IS_FUNCTION: &str = "a subscription is an async generator function: write `export default async function* (input, env) { ... }`";
+const NO_COMPONENT_ITEMS: &str = "a component answers once: register it as a query or a mutation";

@@ -1,18 +1,20 @@
 //! `session/run`: one script, many operations, one round trip. The script is not kept.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alknet_call::{
     CallError, CallScope, OpName, OperationKind, OperationSpec, Registration, SpecError, typed_handler,
 };
-use alknet_sandbox::Source;
+use alknet_sandbox::Shape;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Sessions;
-use super::error::{raises_limit, raises_source, rejected};
-use super::register::{LanguageInput, check_language, composition};
+use super::error::{raises_limit, raises_source, source_rejected};
+use super::register::{check_language, composition};
+use super::source::{Brought, Language};
 use super::tool::{LoggedLine, ToolHandler, Trace, Traced, TracedCall};
 
 /// The name scripts run under; registered operations cannot begin with `_`.
@@ -24,9 +26,14 @@ struct Input {
     /// The session.
     session: String,
     /// The language of the source.
-    language: LanguageInput,
-    /// An ES module whose default export is `async function (input, env)`.
-    source: String,
+    language: Language,
+    /// The script: an ES module whose default export is `async function (input, env)`. Either this or `files`.
+    source: Option<String>,
+    /// A script of several files, by their relative paths.
+    #[schemars(length(max = 64))]
+    files: Option<BTreeMap<String, String>>,
+    /// Which of the files has the script's function as default export; `main.ts` or `index.ts` (`.js`) when absent.
+    entry: Option<String>,
     /// The script's input.
     #[serde(default)]
     input: Value,
@@ -65,17 +72,23 @@ async fn run(sessions: &Sessions, input: Input, scope: &CallScope) -> Result<Out
     let _call = session.enter()?;
     let name = OpName::in_session(SCRIPT).map_err(|_| CallError::internal("bad script name"))?;
     let composition = composition(&session, &name, input.env.as_deref())?;
-    let language = input.language.into();
-    check_language(&session, language)?;
+    check_language(&session, input.language)?;
+    let brought = Brought {
+        language: input.language,
+        source: input.source.as_deref(),
+        files: input.files.as_ref(),
+        entry: input.entry.as_deref(),
+    };
+    let code = brought.code("script")?;
     let limits = &session.profile.limits.call;
     let env: Vec<String> = composition.reach().names().map(ToString::to_string).collect();
-    let source = Source { language, file: "script", text: &input.source };
-    let tool = sessions.0.sandbox.register(source, &env, limits).await.map_err(rejected)?;
-    sessions.0.journal.store_source(input.source.as_bytes()).await?;
-
-    let digest: Arc<str> = tool.digest().into();
+    let tool = code.load(&session.sandbox, ("script", &env), limits).await?;
+    if tool.shape() == Shape::Generator {
+        return Err(source_rejected("a script answers once: return a value instead of yielding items"));
+    }
+    let digest: Arc<str> = sessions.0.journal.store_source(&code.kept()).await?.to_string().into();
     let trace = Arc::new(Trace::default());
-    let handler = ToolHandler::new(tool, limits.clone(), Some(Arc::clone(&trace)));
+    let handler = ToolHandler::new(tool, &session, Some(Arc::clone(&trace)));
     let spec = raises_limit(OperationSpec::new(name.clone(), OperationKind::Mutation))
         .map_err(|_| CallError::internal("bad specification"))?;
     let registration = Registration::session(spec, handler, composition, digest)

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use alknet_call::{CallError, CallScope, Caller, Composition, OpName, SessionContext, SessionLayer};
 use alknet_core::IdentityId;
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit};
+use alknet_sandbox::{Sandbox, Seed};
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 
 use super::error::{limit_exceeded, no_session};
 use super::profile::Profile;
@@ -19,6 +20,9 @@ pub(super) struct Session {
     pub(super) label: Option<String>,
     pub(super) profile: Arc<Profile>,
     pub(super) composition: Composition,
+    /// Shared out among the sessions, whatever each of them does.
+    pub(super) sandbox: Sandbox,
+    pub(super) determinism: Option<Determinism>,
     pub(super) opened_at: u64,
     pub(super) expires_at: u64,
     /// Microseconds since the Unix epoch.
@@ -27,7 +31,16 @@ pub(super) struct Session {
     versions: Mutex<HashMap<OpName, u32>>,
     /// Held while an operation is registered or removed, so that versions and layer move together.
     pub(super) changing: AsyncMutex<()>,
-    calls: Semaphore,
+    calls: Arc<Semaphore>,
+}
+
+/// What makes the calls of a session do the same again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Determinism {
+    /// What random numbers and bytes are derived from.
+    pub(super) seed: Seed,
+    /// Where the clock stands, in milliseconds since the Unix epoch.
+    pub(super) now_millis: u64,
 }
 
 /// What a session is opened with.
@@ -39,6 +52,8 @@ pub(super) struct Opening {
     pub(super) id: Arc<str>,
     pub(super) now: u64,
     pub(super) ttl: Duration,
+    pub(super) sandbox: Sandbox,
+    pub(super) determinism: Option<Determinism>,
 }
 
 /// Why a session ended without its owner closing it.
@@ -56,7 +71,7 @@ pub(super) struct SessionStore {
 
 impl Session {
     fn new(opening: Opening) -> Self {
-        let Opening { owner, label, profile, composition, id, now, ttl } = opening;
+        let Opening { owner, label, profile, composition, id, now, ttl, sandbox, determinism } = opening;
         Self {
             id,
             owner,
@@ -68,7 +83,9 @@ impl Session {
             layer: Mutex::default(),
             versions: Mutex::default(),
             changing: AsyncMutex::new(()),
-            calls: Semaphore::new(profile.limits.calls_in_flight_max),
+            calls: Arc::new(Semaphore::new(profile.limits.calls_in_flight_max)),
+            sandbox,
+            determinism,
             profile,
         }
     }
@@ -96,9 +113,9 @@ impl Session {
     }
 
     /// A place among the session's running calls.
-    pub(super) fn enter(&self) -> Result<SemaphorePermit<'_>, CallError> {
+    pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, CallError> {
         let max = self.profile.limits.calls_in_flight_max;
-        self.calls.try_acquire().map_err(|_| {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
             let limit = u64::try_from(max).unwrap_or(u64::MAX);
             let message = format!("more than {max} calls of the session run at once");
             limit_exceeded("calls_in_flight", limit, message).retryable(true)

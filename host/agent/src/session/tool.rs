@@ -2,22 +2,26 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use alknet_call::{Admitted, CallError, CallScope, ErrorCode, Handler, OperationSpec, Reply};
+use alknet_call::{Admitted, Answers, CallError, CallScope, ErrorCode, Handler, OperationSpec, Reply};
 use alknet_sandbox::{
-    CallFailure, CallReport, Frame, HostCallError, HostCalls, Limit, Limits, LogLevel, LogLine, Tool,
+    CallFailure, CallReport, Frame, HostCallError, HostCalls, Limit, Limits, LogLevel, LogLine, Position,
+    Seed, Shape, Tool,
 };
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::error::sandbox_limit;
+use super::items::{self, SlotItems};
+use super::store::{Determinism, Session};
 
 /// Runs a tool, one fresh instance per call.
 pub(super) struct ToolHandler {
     tool: Tool,
     limits: Limits,
+    determinism: Option<Determinism>,
     trace: Option<Arc<Trace>>,
 }
 
@@ -60,17 +64,34 @@ const MESSAGE_BYTES_MAX: usize = 2000;
 const ERROR_LOG_BYTES_MAX: usize = 4000;
 
 impl ToolHandler {
-    pub(super) fn new(tool: Tool, limits: Limits, trace: Option<Arc<Trace>>) -> Self {
-        Self { tool, limits, trace }
+    pub(super) fn new(tool: Tool, session: &Session, trace: Option<Arc<Trace>>) -> Self {
+        let limits = session.profile.limits.call.clone();
+        Self { tool, limits, determinism: session.determinism, trace }
     }
 
-    async fn run(&self, input: Value, scope: CallScope) -> Result<Value, CallError> {
-        let input = input.to_string();
+    /// The limits of a call, which also ends at its deadline.
+    fn limits(&self, scope: &CallScope) -> Limits {
         let mut limits = self.limits.clone();
         if let Some(deadline) = scope.deadline() {
             limits.wall = limits.wall.min(deadline.saturating_duration_since(Instant::now()));
         }
-        let env = Env { scope: &scope, trace: self.trace.as_deref() };
+        limits
+    }
+
+    fn env<'a>(&'a self, scope: &'a CallScope) -> Env<'a> {
+        Env { scope, determinism: self.determinism, trace: self.trace.as_deref() }
+    }
+
+    async fn stream(&self, input: Value, scope: CallScope, mut items: SlotItems) -> Result<(), CallError> {
+        let (input, limits) = (input.to_string(), self.limits(&scope));
+        let report = self.tool.subscribe(&input, &self.env(&scope), &limits, &mut items).await;
+        let CallReport { result, logs, .. } = report;
+        result.map(drop).map_err(|failure| call_error(failure, &scope, &logs))
+    }
+
+    async fn run(&self, input: Value, scope: CallScope) -> Result<Value, CallError> {
+        let (input, limits) = (input.to_string(), self.limits(&scope));
+        let env = self.env(&scope);
         let report = self.tool.call(&input, &env, &limits).await;
         let CallReport { result, logs, log_truncated, .. } = report;
         let result = match result {
@@ -87,15 +108,28 @@ impl ToolHandler {
 }
 
 impl Handler for ToolHandler {
+    fn answers(&self) -> Answers {
+        match self.tool.shape() {
+            Shape::Function => Answers::Once,
+            Shape::Generator => Answers::Stream,
+        }
+    }
+
     fn start<'a>(&'a self, call: Admitted) -> Reply<'a> {
         let (input, scope) = call.into_parts();
-        Reply::Once(self.run(input, scope).boxed())
+        match self.tool.shape() {
+            Shape::Function => Reply::Once(self.run(input, scope).boxed()),
+            Shape::Generator => {
+                Reply::Stream(items::stream(move |items| self.stream(input, scope, items)).boxed())
+            }
+        }
     }
 }
 
 /// The way out of the sandbox: every call a guest asks for is a composed call of its operation.
 struct Env<'a> {
     scope: &'a CallScope,
+    determinism: Option<Determinism>,
     trace: Option<&'a Trace>,
 }
 
@@ -124,10 +158,17 @@ impl HostCalls for Env<'_> {
     }
 
     fn now_millis(&self) -> u64 {
-        self.scope.clock().unix_micros() / 1000
+        self.determinism.map_or_else(|| self.scope.clock().unix_micros() / 1000, |fixed| fixed.now_millis)
+    }
+
+    fn determinism(&self) -> Option<Seed> {
+        self.determinism.map(|fixed| fixed.seed)
     }
 
     fn seed(&self) -> u64 {
+        if let Some(Determinism { seed: [a, b, c, d, e, f, g, h, ..], .. }) = self.determinism {
+            return u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        }
         // `Math.random` promises nothing about unpredictability; the call's id is the fallback.
         getrandom::u64().unwrap_or_else(|_| self.scope.clock().unix_micros())
     }
@@ -174,10 +215,10 @@ fn call_error(failure: CallFailure, scope: &CallScope, logs: &[LogLine]) -> Call
             let details = details.and_then(|details| serde_json::from_str(&details).ok());
             raised(code, message, details, scope.spec())
         }
-        CallFailure::HostCall { error, at } => uncaught(error, at, log),
-        CallFailure::Threw { name, message, stack, at } => {
+        CallFailure::HostCall { error, at, snippet } => uncaught(error, place(at, snippet), log),
+        CallFailure::Threw { name, message, stack, at, snippet } => {
             let stack: Vec<String> = stack.iter().map(Frame::to_string).collect();
-            let at = at.map(|at| json!({ "line": at.line, "column": at.column }));
+            let at = place(at, snippet);
             let details = json!({ "error": name, "at": at, "stack": stack, "logs": log });
             CallError::internal(cut(format!("uncaught {name}: {message}"))).with_details(details)
         }
@@ -211,9 +252,8 @@ fn raised(code: String, message: String, details: Option<Value>, spec: &Operatio
 
 /// An error of a composed call that the tool did not catch: the protocol's codes keep their meaning, codes of
 /// other operations are not this one's to raise.
-fn uncaught(error: HostCallError, at: Option<alknet_sandbox::Position>, log: Vec<String>) -> CallError {
+fn uncaught(error: HostCallError, at: Option<Value>, log: Vec<String>) -> CallError {
     let code = ErrorCode::new(error.code);
-    let at = at.map(|at| json!({ "line": at.line, "column": at.column }));
     let details = json!({ "code": code.as_str(), "at": at, "logs": log });
     let message = cut(format!("uncaught CallError {code}: {}", error.message));
     let uncaught = if code.is_protocol() {
@@ -222,6 +262,12 @@ fn uncaught(error: HostCallError, at: Option<alknet_sandbox::Position>, log: Vec
         CallError::internal(message)
     };
     uncaught.with_details(details)
+}
+
+/// Where in the author's source something went wrong.
+fn place(at: Option<Position>, snippet: Option<String>) -> Option<Value> {
+    let Position { file, line, column } = at?;
+    Some(json!({ "file": file, "line": line, "column": column, "snippet": snippet }))
 }
 
 fn tail(logs: &[LogLine]) -> Vec<String> {

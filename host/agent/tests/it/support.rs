@@ -3,14 +3,14 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use alknet_agent::{Profile, SessionLimits, Sessions, SessionsConfig, audit_ops, builtin};
+use alknet_agent::{Language, Profile, SessionLimits, Sessions, SessionsConfig, audit_ops, builtin};
 use alknet_audit::{AuditLog, Options};
 use alknet_call::{
     AccessControl, CallError, Dispatcher, Limits, OpName, OperationKind, OperationSpec, Registration,
     Registry, handler_fn,
 };
 use alknet_core::{Ed25519SecretKey, Grants, Identity, IdentityId, ManualClock, Scope};
-use alknet_sandbox::{Language, Sandbox, SandboxConfig};
+use alknet_sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -72,7 +72,7 @@ pub(crate) fn host() -> Host {
         env: env.iter().map(|n| name(n)).collect(),
         peer_env: std::collections::BTreeSet::new(),
         grants: Grants::from_scopes(scopes.iter().map(|scope| Scope::parse(scope).unwrap())),
-        languages: vec![Language::TypeScript, Language::JavaScript],
+        languages: Language::ALL.to_vec(),
         limits: limits(),
     };
     let admin = Scope::parse("admin").unwrap();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{ClientArgs, parse_time};
 
@@ -18,6 +18,9 @@ pub(crate) enum SessionCommand {
     /// Run a registered tool; prints its output as `call` does.
     #[command(after_help = INVOKE_EXAMPLES)]
     Invoke(InvokeArgs),
+    /// Take the items of a registered subscription, one a line, until it ends or you stop.
+    #[command(after_help = SUBSCRIBE_EXAMPLES)]
+    Subscribe(InvokeArgs),
     /// Run a script once, without registering it.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
@@ -54,6 +57,10 @@ pub(crate) struct OpenArgs {
     /// A name for people, shown in the record.
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
+    /// Make tools do the same again for the same inputs: randomness comes from the seed (drawn where none is given),
+    /// the clock stands still.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
+    pub(crate) deterministic: Option<Option<String>>,
     /// Print the TypeScript declarations of what was granted on standard output, the rest on standard error.
     #[arg(long)]
     pub(crate) declarations: bool,
@@ -61,11 +68,39 @@ pub(crate) struct OpenArgs {
     pub(crate) client: ClientArgs,
 }
 
+/// What kind of operation a tool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ToolKind {
+    /// It only reads.
+    Query,
+    /// It may change something.
+    Mutation,
+    /// An async generator function: it answers with items.
+    Sub,
+}
+
+impl ToolKind {
+    /// The kind's name in the protocol.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Mutation => "mutation",
+            Self::Sub => "sub",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RegisterArgs {
-    /// The tool's source: `.ts`, `.js` or `.mjs`.
+    /// The tool: `.ts` or `.js`, WebAssembly text in `.wat`, or a component in `.wasm`.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// Another file of a script, below the folder of the first, which it imports; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with: Vec<PathBuf>,
+    /// How the tool answers; by default it is a mutation.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<ToolKind>,
     /// The tool's name in the session; by default the file's name without its ending.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -109,9 +144,12 @@ pub(crate) struct InvokeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The script: `.ts`, `.js` or `.mjs`.
+    /// The script: `.ts` or `.js`.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// Another file of the script, below the folder of the first, which it imports; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with: Vec<PathBuf>,
     /// The input: JSON, `@FILE` for a file with JSON, `-` for standard input; by default `{}`.
     #[arg(value_name = "JSON|@FILE|-")]
     pub(crate) input: Option<String>,
@@ -155,6 +193,7 @@ Examples:
   alknet-agent session open
   alknet-agent session open --env fs/list,fs/read --ttl 1h --label \"count words\"
   alknet-agent session open --declarations > env.d.ts
+  alknet-agent session open --deterministic=today
 
 The session's id is kept in `.alknet-agent/cli-session`, readable by you alone.";
 
@@ -162,15 +201,23 @@ const REGISTER_EXAMPLES: &str = "\
 Examples:
   alknet-agent session register word_count.ts
   alknet-agent session register count.ts --name word_count --replace
+  alknet-agent session register main.ts --with lib/words.ts --name word_count
+  alknet-agent session register watch.ts --kind sub
+  alknet-agent session register hash.wasm
   alknet-agent session register twice.js --example '{\"input\":{\"n\":2},\"output\":{\"n\":4}}'
 
 Beside `tool.ts`, a file `tool.schema.json` may hold what is not given as an option:
-{description, input_schema, output_schema, error_schemas, env, examples}. Without schemas, anything goes.";
+{description, kind, input_schema, output_schema, error_schemas, env, examples}. Without schemas, anything goes.";
 
 const INVOKE_EXAMPLES: &str = "\
 Examples:
   alknet-agent session invoke word_count '{\"dir\":\".\"}'
   alknet-agent session invoke word_count @input.json --json";
+
+const SUBSCRIBE_EXAMPLES: &str = "\
+Examples:
+  alknet-agent session subscribe watch '{\"every_ms\":1000}'
+  alknet-agent session subscribe watch | head -n 3";
 
 const RUN_EXAMPLES: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod memory;
 mod open;
 mod register;
 mod run;
+mod source;
 mod tools;
 mod view;
 
@@ -22,6 +23,7 @@ pub(super) async fn run(command: &SessionCommand, context: &Context) -> CommandR
         SessionCommand::Open(args) => open::run(args, context).await,
         SessionCommand::Register(args) => register::run(args, context).await,
         SessionCommand::Invoke(args) => tools::invoke(args, context).await,
+        SessionCommand::Subscribe(args) => tools::subscribe(args, context).await,
         SessionCommand::Run(args) => run::run(args, context).await,
         SessionCommand::List(args) => tools::list(args, context).await,
         SessionCommand::Remove(args) => tools::remove(args, context).await,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use alknet_audit::Durability;
 use alknet_call::Limits;
 use alknet_net::NetLimits;
+use alknet_sandbox::SandboxConfig;
 
 use super::error::Problem;
 use super::raw::{self, Text};
@@ -54,7 +55,7 @@ fn settings(file: &raw::File, base: &Path) -> Checked<Settings> {
         http_targets,
         kv_path,
         data_dir,
-        instances_max: file.sandbox.instances_max.map_or(INSTANCES_MAX, NonZeroU32::get),
+        sandbox: sandbox(&file.sandbox)?,
         sessions_max,
         sessions_per_identity_max,
         profiles: services::profiles(&file.profile)?,
@@ -77,6 +78,15 @@ fn iroh(raw: &raw::Iroh) -> Checked<Option<IrohSettings>> {
     }
     let relay = raw.relay.as_ref().map(|relay| relay.get_ref().clone());
     Ok(raw.enabled.unwrap_or(false).then_some(IrohSettings { bind, relay }))
+}
+
+/// Where the compiled engine is kept is decided when the host is put together.
+fn sandbox(raw: &raw::Sandbox) -> Checked<SandboxConfig> {
+    let mut config = SandboxConfig::default();
+    set_count(&mut config.instances_max, raw.instances_max);
+    set_count(&mut config.components_max, raw.components_max);
+    set_bytes(&mut config.suspended_bytes_max, raw.suspended_max.as_ref())?;
+    Ok(config)
 }
 
 fn durability(raw: Option<&Text>) -> Checked<Durability> {
@@ -192,6 +202,5 @@ fn socket(text: Option<&Text>, default: SocketAddr) -> Checked<SocketAddr> {
 
 const QUIC_PORT: u16 = 7443;
 const LOG: &str = "info";
-const INSTANCES_MAX: u32 = 256;
 const SESSIONS_MAX: usize = 1024;
 const SESSIONS_PER_IDENTITY_MAX: usize = 16;

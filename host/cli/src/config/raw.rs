@@ -195,6 +195,8 @@ pub(super) struct Kv {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Sandbox {
     pub(super) instances_max: Option<NonZeroU32>,
+    pub(super) components_max: Option<NonZeroU32>,
+    pub(super) suspended_max: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -228,6 +230,7 @@ pub(super) struct ProfileLimits {
     pub(super) wall: Option<Text>,
     pub(super) memory_max: Option<Text>,
     pub(super) source_max: Option<Text>,
+    pub(super) component_max: Option<Text>,
     pub(super) input_max: Option<Text>,
     pub(super) output_max: Option<Text>,
     pub(super) log_max: Option<Text>,
@@ -235,6 +238,7 @@ pub(super) struct ProfileLimits {
     pub(super) host_calls_in_flight_max: Option<NonZeroU32>,
     pub(super) host_call_max: Option<Text>,
     pub(super) host_buffer_max: Option<Text>,
+    pub(super) suspend_after: Option<Text>,
 }
 
 fn yes() -> bool {

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use alknet_agent::builtin::fs::FsRoot;
 use alknet_agent::builtin::http::{self, HttpMethod};
-use alknet_agent::{Profile, SessionLimits};
+use alknet_agent::{Language, Profile, SessionLimits};
 use alknet_core::IdentityId;
-use alknet_sandbox::Language;
 
 use super::access::grants;
 use super::check::{Checked, parse, path, problem, set_bytes, set_count, set_duration, set_size};
@@ -73,7 +72,7 @@ pub(super) fn profiles(raw: &[raw::Profile]) -> Checked<Vec<Profile>> {
 fn checked_profile(raw: &raw::Profile, names: &mut BTreeSet<String>) -> Checked<Profile> {
     let languages = match &raw.languages {
         Some(texts) => texts.iter().map(language).collect::<Checked<Vec<_>>>()?,
-        None => LANGUAGES.iter().map(|(_, language)| *language).collect(),
+        None => Language::ALL.to_vec(),
     };
     Ok(Profile {
         name: unique(names, &raw.name)?,
@@ -87,8 +86,9 @@ fn checked_profile(raw: &raw::Profile, names: &mut BTreeSet<String>) -> Checked<
 }
 
 fn language(text: &Text) -> Checked<Language> {
-    let known = LANGUAGES.iter().find(|(name, _)| *name == text.get_ref());
-    known.map(|(_, language)| *language).ok_or_else(|| problem(text, "expected `typescript` or `javascript`"))
+    let known = Language::ALL.into_iter().find(|language| language.name() == text.get_ref());
+    let names = || Language::ALL.map(|language| format!("`{}`", language.name())).join(", ");
+    known.ok_or_else(|| problem(text, format!("expected one of {}", names())))
 }
 
 fn session_limits(raw: &raw::ProfileLimits) -> Checked<SessionLimits> {
@@ -110,6 +110,7 @@ fn session_limits(raw: &raw::ProfileLimits) -> Checked<SessionLimits> {
     set_duration(&mut call.wall, raw.wall.as_ref())?;
     set_bytes(&mut call.memory_bytes_max, raw.memory_max.as_ref())?;
     set_bytes(&mut call.source_bytes_max, raw.source_max.as_ref())?;
+    set_bytes(&mut call.component_bytes_max, raw.component_max.as_ref())?;
     set_bytes(&mut call.input_bytes_max, raw.input_max.as_ref())?;
     set_bytes(&mut call.output_bytes_max, raw.output_max.as_ref())?;
     set_bytes(&mut call.log_bytes_max, raw.log_max.as_ref())?;
@@ -117,6 +118,7 @@ fn session_limits(raw: &raw::ProfileLimits) -> Checked<SessionLimits> {
     set_count(&mut call.host_calls_in_flight_max, raw.host_calls_in_flight_max);
     set_bytes(&mut call.host_call_bytes_max, raw.host_call_max.as_ref())?;
     set_bytes(&mut call.host_buffer_bytes_max, raw.host_buffer_max.as_ref())?;
+    set_duration(&mut call.suspend_after, raw.suspend_after.as_ref())?;
     Ok(limits)
 }
 
@@ -140,5 +142,3 @@ const METHODS: [HttpMethod; 6] = [
 ];
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 const HTTP_RESPONSE_BYTES_MAX: usize = 1 << 20;
-const LANGUAGES: [(&str, Language); 2] =
-    [("typescript", Language::TypeScript), ("javascript", Language::JavaScript)];

@@ -5,10 +5,12 @@
 pub(crate) struct Diagnostic {
     /// What is wrong.
     pub(crate) message: String,
+    /// The file of the tool; there is none where the tool as a whole is meant.
+    pub(crate) file: Option<String>,
     /// Line, from 1.
-    pub(crate) line: usize,
+    pub(crate) line: Option<usize>,
     /// Column in characters, from 1.
-    pub(crate) column: usize,
+    pub(crate) column: Option<usize>,
 }
 
 /// Longest part of a source line that is shown, in characters.
@@ -23,7 +25,10 @@ pub(crate) fn render_diagnostics(file: &str, source: &str, diagnostics: &[Diagno
 }
 
 fn render(file: &str, lines: &[&str], diagnostic: &Diagnostic) -> String {
-    let Diagnostic { message, line, column } = diagnostic;
+    let Diagnostic { message, line, column, .. } = diagnostic;
+    let (Some(line), Some(column)) = (line, column) else {
+        return format!("{file}: error: {message}");
+    };
     let headline = format!("{file}:{line}:{column}: error: {message}");
     let Some(text) = line.checked_sub(1).and_then(|index| lines.get(index)) else {
         return headline;
@@ -52,7 +57,7 @@ mod tests {
     use super::*;
 
     fn at(line: usize, column: usize) -> Diagnostic {
-        Diagnostic { message: "expected `;`".to_owned(), line, column }
+        Diagnostic { message: "expected `;`".to_owned(), file: None, line: Some(line), column: Some(column) }
     }
 
     #[test]

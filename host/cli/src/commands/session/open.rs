@@ -44,6 +44,13 @@ fn request(args: &OpenArgs) -> Value {
     set("profile", args.profile.as_ref().map(|profile| json!(profile)));
     set("env", args.env.as_ref().map(|env| json!(env)));
     set("ttl_seconds", args.ttl.map(|ttl| json!(ttl.as_secs().max(1))));
+    set(
+        "deterministic",
+        args.deterministic.as_ref().map(|seed| match seed {
+            Some(seed) => json!({ "seed": seed }),
+            None => json!({}),
+        }),
+    );
     Value::Object(input)
 }
 
@@ -59,6 +66,7 @@ mod tests {
             env: None,
             ttl: None,
             label: None,
+            deterministic: None,
             declarations: false,
             client: crate::args::ClientArgs::default(),
         };

@@ -3,29 +3,26 @@
 use alknet_call::CallError;
 use serde_json::{Map, Value, json};
 
-use super::register::{Language, source_error};
+use super::source::Sources;
 use super::{Context, session_id, view};
 use crate::args::RunArgs;
 use crate::connect::with_host;
 use crate::failure::{CommandError, CommandResult};
-use crate::input::{InputSource, read_text};
-use crate::output::{Diagnostic, render_diagnostics};
+use crate::input::InputSource;
+use crate::output::Diagnostic;
 
 pub(super) async fn run(args: &RunArgs, context: &Context) -> CommandResult {
-    let language = Language::of(&args.file)?;
-    let source = read_text(&args.file)?;
+    let sources = Sources::read(&args.file, &args.with)?;
     let mut request = Map::new();
-    request.insert("language".to_owned(), json!(language.name()));
-    request.insert("source".to_owned(), json!(source));
+    sources.put(&mut request);
     request.insert("input".to_owned(), InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?);
     if let Some(env) = &args.env {
         request.insert("env".to_owned(), json!(env));
     }
-    let file = args.file.display().to_string();
     let answer = with_host(&args.client, context, async |host| {
         request.insert("session".to_owned(), json!(session_id(&args.session, host)?));
         let answer = host.call("session/run", &Value::Object(request)).await;
-        answer.map_err(|error| explain(error, &file, &source))
+        answer.map_err(|error| explain(error, &sources))
     })
     .await?;
     let output = context.output;
@@ -40,15 +37,16 @@ pub(super) async fn run(args: &RunArgs, context: &Context) -> CommandResult {
 }
 
 /// An error that has a place in the script is shown there.
-fn explain(error: CallError, file: &str, source: &str) -> CommandError {
+fn explain(error: CallError, sources: &Sources) -> CommandError {
     let at = error.details().and_then(|details| details.get("at"));
     let Some(place) = at.and_then(Place::deserialize_from) else {
-        return source_error(error, file, source);
+        return sources.explain(error);
     };
     let logs = error.details().and_then(|details| details.get("logs")).and_then(Value::as_array).cloned();
-    let Place { line, column } = place;
-    let diagnostic = Diagnostic { message: format!("{}: {}", error.code(), error.message()), line, column };
-    let mut rendered = render_diagnostics(file, source, &[diagnostic]);
+    let Place { file, line, column } = place;
+    let message = format!("{}: {}", error.code(), error.message());
+    let diagnostic = Diagnostic { message, file, line: Some(line), column: Some(column) };
+    let mut rendered = sources.render(&[diagnostic]);
     for line in logs.iter().flatten().filter_map(Value::as_str) {
         rendered.push_str("\n  log: ");
         rendered.push_str(line);
@@ -58,6 +56,7 @@ fn explain(error: CallError, file: &str, source: &str) -> CommandError {
 
 #[derive(Debug, serde::Deserialize)]
 struct Place {
+    file: Option<String>,
     line: usize,
     column: usize,
 }
@@ -77,19 +76,24 @@ mod tests {
         let details =
             json!({"error": "TypeError", "at": {"line": 2, "column": 3}, "stack": [], "logs": ["almost"]});
         let error = CallError::internal("uncaught TypeError: no").with_details(details);
-        let text = explain(error, "s.ts", "a\n  b()\n").to_text();
-        let expected = "\
-s.ts:2:3: error: INTERNAL: uncaught TypeError: no
-   |
- 2 |   b()
-   |   ^
-  log: almost";
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("s.ts");
+        std::fs::write(&file, "a\n  b()\n").unwrap();
+        let sources = Sources::read(&file, &[]).unwrap();
+        let text = explain(error, &sources).to_text();
+        let expected = format!(
+            "{}:2:3: error: INTERNAL: uncaught TypeError: no\n   |\n 2 |   b()\n   |   ^\n  log: almost",
+            file.display()
+        );
         assert_eq!(text, expected);
     }
 
     #[test]
     fn other_errors_stay_as_they_are() {
-        let text = explain(CallError::timeout(), "s.ts", "").to_text();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("s.ts");
+        std::fs::write(&file, "").unwrap();
+        let text = explain(CallError::timeout(), &Sources::read(&file, &[]).unwrap()).to_text();
         assert_eq!(text, "error: TIMEOUT: the deadline passed");
     }
 }

@@ -1,6 +1,7 @@
 //! `session invoke`, `list`, `remove` and `close`.
 
 use alknet_core::{Clock as _, SystemClock};
+use futures_util::StreamExt as _;
 use serde_json::json;
 
 use super::{Context, explain, memory, remembered, session_id, text, view};
@@ -17,6 +18,20 @@ pub(super) async fn invoke(args: &InvokeArgs, context: &Context) -> CommandResul
         host.call("session/invoke", &request).await.map_err(explain)
     });
     context.output.value(&answer.await?)
+}
+
+pub(super) async fn subscribe(args: &InvokeArgs, context: &Context) -> CommandResult {
+    let input = InputSource::of(args.input.as_deref()).beside(&args.client)?.read()?;
+    with_host(&args.client, context, async |host| {
+        let session = session_id(&args.session, host)?;
+        let request = json!({ "session": session, "operation": args.name, "input": input });
+        let mut items = host.subscribe("session/subscribe", &request).await.map_err(explain)?;
+        while let Some(item) = items.next().await {
+            context.output.json(&item.map_err(explain)?)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 pub(super) async fn list(args: &ListArgs, context: &Context) -> CommandResult {
