@@ -11,6 +11,7 @@ use crate::lower::SourceMap;
 use crate::meter::Meter;
 use crate::sandbox::Shared;
 use crate::snapshot::Snapshot;
+use crate::stack;
 use crate::{CallFailure, CallReport, HostCalls, Limit, Limits, Shape};
 
 /// A tool at rest: memory pages and a position map, no live instance. Cloning is cheap.
@@ -76,7 +77,13 @@ impl Tool {
                 Err(_) => Err(CallFailure::Unavailable),
             }
         };
-        report(result, guest, &meter)
+        let mut report = report(result, guest, &meter);
+        for line in &mut report.logs {
+            if let Some(text) = stack::readable(&line.text, &self.inner.map) {
+                line.text = text;
+            }
+        }
+        report
     }
 
     async fn run<H: HostCalls>(
