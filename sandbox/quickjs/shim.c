@@ -46,6 +46,7 @@ static JSValue env;                         // what it gets as second argument
 static JSValue result;                      // promise of the call, or of the item, in flight
 static JSValue stream;                      // the generator the call returned
 static JSValue attach;                      // links a call to its abort signal
+static JSValue unhandled;                   // a promise rejected while nothing handled it
 static JSValue call_error_proto, operation_error_proto;
 static const char *out_text;
 static bool out_of_memory;                  // an allocation failed since the current entry
@@ -87,13 +88,14 @@ EXPORT(init) int32_t alk_init(uint32_t stack_bytes)
 {
     io.in_ptr = (uint32_t)(uintptr_t)in_fixed;
     io.in_cap = IN_BYTES;
-    tool = env = result = stream = attach = call_error_proto = operation_error_proto = JS_UNDEFINED;
+    tool = env = result = stream = attach = unhandled = call_error_proto = operation_error_proto = JS_UNDEFINED;
     loading = true;
     rt = JS_NewRuntime2(&memory, NULL);
     if (!rt) return ERR;
     JS_SetMaxStackSize(rt, stack_bytes);
     JS_SetGCThreshold(rt, GC_THRESHOLD_BYTES);
     JS_SetModuleLoaderFunc(rt, module_name, module_load, NULL);
+    JS_SetHostPromiseRejectionTracker(rt, note_rejection, NULL);
     cx = JS_NewContextRaw(rt);
     if (!cx || JS_AddIntrinsicBaseObjects(cx) || JS_AddIntrinsicDate(cx) || JS_AddIntrinsicEval(cx)
         || JS_AddIntrinsicRegExp(cx) || JS_AddIntrinsicJSON(cx) || JS_AddIntrinsicProxy(cx)
@@ -160,6 +162,8 @@ EXPORT(call) int32_t alk_call(uint32_t len, uint64_t seed, uint32_t stack_bytes)
     if (len > io.in_cap || !JS_IsUndefined(result) || !JS_IsUndefined(stream)) return PROTOCOL;
     cx->random_state = seed ? seed : 1;
     started_ms = host_now_ms();
+    JS_FreeValue(cx, unhandled);
+    unhandled = JS_UNDEFINED;
     in()[len] = 0;
     JSValue args[2] = { JS_ParseJSON(cx, in(), len, "input"), env };
     if (JS_IsException(args[0])) return out_error(take_exception(), "input");

@@ -30,6 +30,8 @@ pub(crate) struct Declared<'a> {
     pub(crate) input: &'a Value,
     /// JSON Schema of its output.
     pub(crate) output: &'a Value,
+    /// Whether it answers with items, each of which is an output.
+    pub(crate) streams: bool,
     /// Code and description of each error it declares.
     pub(crate) errors: &'a [(String, String)],
 }
@@ -173,7 +175,8 @@ fn types<'a>(operation: &Declared<'a>, names: &mut Names<'a>) -> Option<(String,
 /// `(input: …): Promise<…>`
 fn call(operation: &Declared<'_>, input: &str, output: &str) -> String {
     let optional = if accepts_no_input(operation.input) { "?" } else { "" };
-    format!("(input{optional}: {input}): Promise<{output}>")
+    let answer = if operation.streams { "AsyncIterable" } else { "Promise" };
+    format!("(input{optional}: {input}): {answer}<{output}>")
 }
 
 fn paragraphs(operation: &Declared<'_>) -> Vec<String> {
@@ -203,6 +206,10 @@ declare class OperationError extends Error {
   readonly code: string;
   readonly details: unknown;
 }
+
+// Of the web platform there are TextEncoder, TextDecoder, URL, URLSearchParams, structuredClone, atob, btoa,
+// crypto (getRandomValues, randomUUID, subtle.digest), setTimeout and its relatives, queueMicrotask, AbortController,
+// AbortSignal, EventTarget, DOMException and performance.now. There is no fetch, and nothing of Node.js.
 
 /** Writes to the log of the call. */
 declare const console: Record<"debug" | "info" | "log" | "warn" | "error", (...values: unknown[]) => void>;

@@ -1,6 +1,6 @@
 //! Specifications as TypeScript, for those who write against them.
 
-use alknet_call::OperationSpec;
+use alknet_call::{Answers, OperationSpec};
 
 use crate::declarations::{self, Declared};
 
@@ -27,6 +27,7 @@ fn declared<'a>(spec: &'a OperationSpec, errors: &'a [(String, String)]) -> Decl
         description: spec.description(),
         input: spec.input_schema().source(),
         output: spec.output_schema().source(),
+        streams: Answers::of(spec.kind()) == Answers::Stream,
         errors,
     }
 }

@@ -96,6 +96,13 @@ static JSValue native_random(JSContext *c, JSValueConst this, int argc, JSValueC
     return JS_NewBool(c, !loading && (!len || host_random(bytes, len) == 0));
 }
 
+// string(value): what `${value}` is, which the engine makes with a method of strings.
+static JSValue native_string(JSContext *c, JSValueConst this, int argc, JSValueConst *argv)
+{
+    (void)this, (void)argc;
+    return JS_ToString(c, argv[0]);
+}
+
 // ---- classes ----
 
 // What the engine knows an object as, whatever its prototype says. In the order of the engine's class ids.
@@ -137,6 +144,17 @@ static JSValue native_kind(JSContext *c, JSValueConst this, int argc, JSValueCon
     for (size_t i = 0; i < countof(kinds); i++)
         if (kinds[i].id == id) return JS_NewString(c, kinds[i].name);
     return JS_UNDEFINED;
+}
+
+// define(object, key, value): an own property, whatever the prototype has under that name.
+static JSValue native_define(JSContext *c, JSValueConst this, int argc, JSValueConst *argv)
+{
+    (void)this, (void)argc;
+    JSAtom key = JS_ValueToAtom(c, argv[1]);
+    if (key == JS_ATOM_NULL) return JS_EXCEPTION;
+    int ok = JS_DefinePropertyValue(c, argv[0], key, js_dup(argv[2]), JS_PROP_C_W_E);
+    JS_FreeAtom(c, key);
+    return ok < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 // ---- time ----
@@ -185,8 +203,8 @@ static bool add_library(JSValueConst global)
     JSValue natives = JS_NewObjectProto(cx, JS_NULL);
     bool ok = !JS_IsException(natives) && add_native(natives, "utf8", native_utf8, 1)
         && add_native(natives, "text", native_text, 2) && add_native(natives, "digest", native_digest, 2)
-        && add_native(natives, "random", native_random, 1) && add_native(natives, "kind", native_kind, 1)
-        && add_native(natives, "arm", native_arm, 3) && add_native(natives, "disarm", native_disarm, 1)
+        && add_native(natives, "random", native_random, 1) && add_native(natives, "kind", native_kind, 1) && add_native(natives, "string", native_string, 1)
+        && add_native(natives, "define", native_define, 3) && add_native(natives, "arm", native_arm, 3) && add_native(natives, "disarm", native_disarm, 1)
         && add_native(natives, "started", native_started, 0);
     JSValue evaluate = ok ? JS_Eval(cx, library, sizeof library - 1, LIBRARY_FILE, JS_EVAL_TYPE_GLOBAL) : JS_EXCEPTION;
     JSValueConst args[2] = { natives, global };

@@ -51,6 +51,23 @@ static int32_t out_result(JSValue v)
     return out_error(e, not_json ? "output" : "throw");
 }
 
+// The first promise that was rejected while nothing handled it. A tool that then waits for ever is told of that.
+static void note_rejection(JSContext *c, JSValueConst promise, JSValueConst reason, bool handled, void *opaque)
+{
+    (void)reason, (void)opaque;
+    if (!handled && JS_IsUndefined(unhandled)) {
+        unhandled = JS_DupValue(c, promise);
+    } else if (handled && JS_IsObject(unhandled) && JS_VALUE_GET_PTR(unhandled) == JS_VALUE_GET_PTR(promise)) {
+        JS_FreeValue(c, unhandled);
+        unhandled = JS_UNDEFINED;
+    }
+}
+
+static int32_t stalled(void)
+{
+    return JS_IsObject(unhandled) ? out_error(JS_PromiseResult(cx, unhandled), "throw") : STALLED;
+}
+
 static JSValue take_result(void)
 {
     JSValue v = JS_PromiseResult(cx, result);
@@ -111,7 +128,7 @@ static int32_t pump(void)
         if (JS_IsObject(stream)) return item();
         return calls_live ? PENDING : out_result(JS_PromiseResult(cx, result));
     default:
-        return calls_live || timers_live ? PENDING : STALLED;
+        return calls_live || timers_live ? PENDING : stalled();
     }
 }
 

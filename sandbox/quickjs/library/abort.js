@@ -58,7 +58,7 @@ class AbortSignal extends EventTarget {
     if (!(ms >= 0 && ms <= 9007199254740991)) throw new TypeErrorType('AbortSignal.timeout: milliseconds must be a number from 0');
     const signal = new AbortSignal(SIGNAL);
     // Made here, so that it says where the time was set.
-    const reason = new DOMExceptionType(`it took longer than ${ms} ms`, 'TimeoutError');
+    const reason = new DOMExceptionType('it took longer than ' + ms + ' ms', 'TimeoutError');
     native.arm(ms, () => abortSignal(signal, reason), false);
     return signal;
   }

@@ -1,22 +1,23 @@
 // What the library uses of the language, kept from before any tool can redefine it.
 //
-// Nothing below looks up a property of a prototype at run time: `push(list, x)`, never `list.push(x)`.
+// Nothing below looks up a property of a prototype at run time: `push(list, x)`, never `list.push(x)`, and no template
+// literals, which the engine builds with String.prototype.concat.
 
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 const { apply, ownKeys } = Reflect;
 const {
-  create: createObject, defineProperty, defineProperties, freeze, getOwnPropertyDescriptor, hasOwn,
-  keys: keysOf, setPrototypeOf,
+  create: createObject, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, hasOwn, keys: keysOf,
+  prototype: objectPrototype,
 } = Object;
 const {
   Array: ArrayType, ArrayBuffer: BufferType, DataView: ViewType, Date: DateType, DOMException: DOMExceptionType,
-  Error: ErrorType, Map: MapType, Promise: PromiseType, RangeError: RangeErrorType, RegExp: RegExpType, Set: SetType,
+  Error: ErrorType, Map: MapType, RangeError: RangeErrorType, RegExp: RegExpType, Set: SetType,
   String: StringType, TypeError: TypeErrorType, Uint8Array: Bytes,
 } = global;
 const { isArray } = ArrayType;
 const { isView } = BufferType;
-const { floor, min, pow } = Math;
-const { isFinite: isFiniteNumber, isSafeInteger, parseInt: parseNumber } = Number;
+const { floor, pow } = Math;
+const parseNumber = Number.parseInt;
 const now = DateType.now;
 const { fromCharCode } = StringType;
 
@@ -35,6 +36,7 @@ const lowerCase = uncurry(StringType.prototype.toLowerCase);
 const padStart = uncurry(StringType.prototype.padStart);
 const sliceText = uncurry(StringType.prototype.slice);
 const startsWith = uncurry(StringType.prototype.startsWith);
+const toText = native.string;
 const wellFormed = uncurry(StringType.prototype.toWellFormed);
 const numberText = uncurry(Number.prototype.toString);
 
@@ -89,10 +91,10 @@ const methods = (name, functions) => {
 
 // Calls with fewer arguments than an interface needs fail before anything is converted.
 const required = (count, needed, what) => {
-  if (count < needed) throw new TypeErrorType(`${what}: ${needed} argument${needed > 1 ? 's' : ''} required, but only ${count} present`);
+  if (count < needed) throw new TypeErrorType(what + ': ' + needed + ' argument' + (needed > 1 ? 's' : '') + ' required, but only ' + count + ' present');
 };
 
-const usvString = (value) => wellFormed(`${value}`);
+const usvString = (value) => wellFormed(toText(value));
 
 // The bytes of an ArrayBuffer or a view of one, not copied.
 const bytesOf = (source, what) => {
@@ -100,5 +102,5 @@ const bytesOf = (source, what) => {
   if (kind === 'ArrayBuffer') return new Bytes(source);
   if (kind === 'DataView') return new Bytes(viewBuffer(source), viewOffset(source), viewBytes(source));
   if (isView(source)) return new Bytes(arrayBuffer(source), arrayOffset(source), arrayBytes(source));
-  throw new TypeErrorType(`${what} must be an ArrayBuffer or a view of one`);
+  throw new TypeErrorType(what + ' must be an ArrayBuffer or a view of one');
 };

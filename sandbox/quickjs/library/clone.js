@@ -23,7 +23,6 @@ for (const name of ['Error', 'EvalError', 'RangeError', 'ReferenceError', 'Synta
   errorTypes[name] = global[name];
 }
 const stackOf = getterOf(ErrorType.prototype, 'stack');
-const setStack = uncurry(getOwnPropertyDescriptor(ErrorType.prototype, 'stack').set);
 
 const resizable = getterOf(BufferType.prototype, 'resizable');
 const bytesMax = getterOf(BufferType.prototype, 'maxByteLength');
@@ -33,6 +32,8 @@ const detached = getterOf(BufferType.prototype, 'detached');
 const platform = [];
 
 const isPlatform = (value) => {
+  const prototype = getPrototypeOf(value);
+  if (prototype === objectPrototype || prototype === null) return false;
   for (let i = 0; i < platform.length; i++) if (platform[i](value)) return true;
   return false;
 };
@@ -55,9 +56,9 @@ const cloneBuffer = (buffer) => {
   return copy;
 };
 
-const cloneView = (view, kind, seen) => {
+const cloneView = (view, kind, walk) => {
   const data = kind === 'DataView';
-  const buffer = cloneValue(data ? viewBuffer(view) : arrayBuffer(view), seen);
+  const buffer = copyOf(data ? viewBuffer(view) : arrayBuffer(view), walk);
   const offset = data ? viewOffset(view) : arrayOffset(view);
   return new viewTypes[kind](buffer, offset, data ? viewBytes(view) : arrayLength(view));
 };
@@ -70,78 +71,87 @@ const cloneRegExp = (value) => {
 
 const ownValue = (value, name) => getOwnPropertyDescriptor(value, name)?.value;
 
-const cloneError = (error, seen) => {
-  const type = errorTypes[`${error.name}`] ?? ErrorType;
+const newError = (error) => {
+  const type = errorTypes[toText(error.name)] ?? ErrorType;
   const message = ownValue(error, 'message');
-  const copy = message === undefined ? new type() : new type(`${message}`);
-  setStack(copy, stackOf(error));
-  mapSet(seen, error, copy);
-  if (hasOwn(error, 'cause')) {
-    const value = cloneValue(ownValue(error, 'cause'), seen);
-    defineProperty(copy, 'cause', { __proto__: null, value, writable: true, configurable: true });
-  }
+  const copy = message === undefined ? new type() : new type(toText(message));
+  defineProperty(copy, 'stack', { __proto__: null, value: stackOf(error), writable: true, configurable: true });
   return copy;
 };
 
-const cloneProperties = (value, copy, seen) => {
+// What an object of each kind starts as, and what then fills it.
+const shells = {
+  __proto__: null,
+  Map: () => new MapType(),
+  Set: () => new SetType(),
+  Array: (value) => new ArrayType(value.length),
+  Object: () => ({}),
+  Error: newError,
+};
+
+const fillProperties = (value, copy, walk) => {
   const keys = keysOf(value);
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i];
     if (!hasOwn(value, key)) continue;
-    const inner = cloneValue(value[key], seen);
-    defineProperty(copy, key, { __proto__: null, value: inner, writable: true, enumerable: true, configurable: true });
+    native.define(copy, key, copyOf(value[key], walk));
   }
-  return copy;
 };
 
-const cloneMap = (map, copy, seen) => {
-  const entries = [];
-  mapEach(map, (value, key) => push(entries, key, value));
-  for (let i = 0; i < entries.length; i += 2) {
-    const key = cloneValue(entries[i], seen);
-    mapSet(copy, key, cloneValue(entries[i + 1], seen));
-  }
-  return copy;
+const fills = {
+  __proto__: null,
+  Map(map, copy, walk) {
+    const entries = [];
+    mapEach(map, (value, key) => push(entries, key, value));
+    for (let i = 0; i < entries.length; i += 2) mapSet(copy, copyOf(entries[i], walk), copyOf(entries[i + 1], walk));
+  },
+  Set(set, copy, walk) {
+    const values = [];
+    setEach(set, (value) => push(values, value));
+    for (let i = 0; i < values.length; i++) setAdd(copy, copyOf(values[i], walk));
+  },
+  Array: fillProperties,
+  Object: fillProperties,
+  Error(error, copy, walk) {
+    if (!hasOwn(error, 'cause')) return;
+    const value = copyOf(ownValue(error, 'cause'), walk);
+    defineProperty(copy, 'cause', { __proto__: null, value, writable: true, configurable: true });
+  },
 };
 
-const cloneSet = (set, copy, seen) => {
-  const values = [];
-  setEach(set, (value) => push(values, value));
-  for (let i = 0; i < values.length; i++) setAdd(copy, cloneValue(values[i], seen));
-  return copy;
-};
-
-// An object that holds no others; undefined if it may.
+// An object that holds no others.
 const cloneFlat = (value, kind) => {
   switch (kind) {
     case 'Number': case 'String': case 'Boolean': case 'BigInt': return toObject(boxed[kind](value));
     case 'Date': return new DateType(dateValue(value));
     case 'RegExp': return cloneRegExp(value);
     case 'ArrayBuffer': return cloneBuffer(value);
-    case 'DOMException': return new DOMExceptionType(value.message, value.name);
-    default: return undefined;
+    default: return new DOMExceptionType(value.message, value.name);
   }
 };
 
-const cloneValue = (value, seen) => {
+// The copy of a value. Objects it holds are only begun: `walk.open` says which are to be filled.
+const copyOf = (value, walk) => {
   if (typeof value === 'symbol') throw new Uncloneable('a symbol');
   if (typeof value === 'function') throw new Uncloneable('a function');
   if (typeof value !== 'object' || value === null) return value;
-  if (mapHas(seen, value)) return mapGet(seen, value);
+  if (mapHas(walk.seen, value)) return mapGet(walk.seen, value);
   const kind = native.kind(value);
   if (kind === undefined || isPlatform(value)) throw new Uncloneable('an object that is not plain data');
-  let copy = viewTypes[kind] === undefined ? cloneFlat(value, kind) : cloneView(value, kind, seen);
-  if (copy === undefined && kind === 'Error') return cloneError(value, seen);
-  const flat = copy !== undefined;
-  if (kind === 'Map') copy = new MapType();
-  else if (kind === 'Set') copy = new SetType();
-  else if (kind === 'Array') copy = new ArrayType(value.length);
-  else if (!flat) copy = {};
-  mapSet(seen, value, copy);
-  if (flat) return copy;
-  if (kind === 'Map') return cloneMap(value, copy, seen);
-  if (kind === 'Set') return cloneSet(value, copy, seen);
-  return cloneProperties(value, copy, seen);
+  const shell = shells[kind];
+  const copy = shell !== undefined ? shell(value)
+    : viewTypes[kind] !== undefined ? cloneView(value, kind, walk) : cloneFlat(value, kind);
+  mapSet(walk.seen, value, copy);
+  if (shell !== undefined) push(walk.open, kind, value, copy);
+  return copy;
+};
+
+// Object by object, not by recursion: data may be nested deeper than the stack is.
+const cloneValue = (value) => {
+  const walk = { __proto__: null, seen: new MapType(), open: [] };
+  const copy = copyOf(value, walk);
+  for (let i = 0; i < walk.open.length; i += 3) fills[walk.open[i]](walk.open[i + 1], walk.open[i + 2], walk);
+  return copy;
 };
 
 expose('structuredClone', function structuredClone(value, options = undefined) {
@@ -151,9 +161,9 @@ expose('structuredClone', function structuredClone(value, options = undefined) {
     throw new DOMExceptionType('structuredClone: a tool has nobody to transfer to; leave `transfer` out', 'DataCloneError');
   }
   try {
-    return cloneValue(value, new MapType());
+    return cloneValue(value);
   } catch (error) {
     if (!(error instanceof Uncloneable)) throw error;
-    throw new DOMExceptionType(`structuredClone: ${error.what} cannot be cloned`, 'DataCloneError');
+    throw new DOMExceptionType('structuredClone: ' + error.what + ' cannot be cloned', 'DataCloneError');
   }
 });

@@ -16,10 +16,10 @@ const fill = (bytes) => {
 const subtle = methods('SubtleCrypto', {
   async digest(algorithm, data) {
     required(arguments.length, 2, 'digest');
-    const name = `${typeof algorithm === 'object' && algorithm !== null ? algorithm.name : algorithm}`;
+    const name = toText(typeof algorithm === 'object' && algorithm !== null ? algorithm.name : algorithm);
     const which = DIGESTS[lowerCase(name)];
     if (which === undefined) {
-      throw new DOMExceptionType(`digest: ${name} is not available; SHA-1, SHA-256, SHA-384 and SHA-512 are`, 'NotSupportedError');
+      throw new DOMExceptionType('digest: ' + name + ' is not available; SHA-1, SHA-256, SHA-384 and SHA-512 are', 'NotSupportedError');
     }
     return native.digest(bytesOf(data, 'digest: the data'), which);
   },
@@ -33,7 +33,7 @@ const crypto = methods('Crypto', {
     }
     const bytes = bytesOf(array);
     if (arrayBytes(bytes) > RANDOM_BYTES_MAX) {
-      throw new DOMExceptionType(`getRandomValues: at most ${RANDOM_BYTES_MAX} bytes at a time`, 'QuotaExceededError');
+      throw new DOMExceptionType('getRandomValues: at most ' + RANDOM_BYTES_MAX + ' bytes at a time', 'QuotaExceededError');
     }
     fill(bytes);
     return array;

@@ -10,13 +10,13 @@ class TextEncoder {
 
   encode(input = '') {
     this.#brand;
-    return native.utf8(`${input}`);
+    return native.utf8(toText(input));
   }
 
   encodeInto(source, destination) {
     this.#brand;
     required(arguments.length, 2, 'encodeInto');
-    const text = `${source}`;
+    const text = toText(source);
     if (native.kind(destination) !== 'Uint8Array') throw new TypeErrorType('encodeInto: the destination must be a Uint8Array');
     const room = arrayBytes(destination);
     let read = 0;
@@ -70,8 +70,8 @@ class TextDecoder {
   #start = true;
 
   constructor(label = 'utf-8', options = undefined) {
-    const name = lowerCase(trimBlank(`${label}`));
-    if (!setHas(UTF8_LABELS, name)) throw new RangeErrorType(`TextDecoder: only utf-8 is available, not ${name}`);
+    const name = lowerCase(trimBlank(toText(label)));
+    if (!setHas(UTF8_LABELS, name)) throw new RangeErrorType('TextDecoder: only utf-8 is available, not ' + name);
     this.#fatal = !!options?.fatal;
     this.#ignoreBOM = !!options?.ignoreBOM;
   }

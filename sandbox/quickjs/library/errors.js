@@ -8,7 +8,7 @@ const defineError = (name, type) => {
 defineError('CallError', class CallError extends ErrorType {
   constructor(code, message, retryable, details) {
     super(message);
-    this.code = `${code}`;
+    this.code = toText(code);
     this.retryable = !!retryable;
     this.details = details;
   }
@@ -17,7 +17,7 @@ defineError('CallError', class CallError extends ErrorType {
 defineError('OperationError', class OperationError extends ErrorType {
   constructor(code, message, details) {
     super(message);
-    this.code = `${code}`;
+    this.code = toText(code);
     this.details = details;
   }
 });

@@ -15,7 +15,7 @@ class Event {
   constructor(type, options = undefined) {
     required(arguments.length, 1, 'Event');
     this.#parts = {
-      __proto__: null, type: `${type}`, bubbles: !!options?.bubbles, cancelable: !!options?.cancelable,
+      __proto__: null, type: toText(type), bubbles: !!options?.bubbles, cancelable: !!options?.cancelable,
       composed: !!options?.composed, target: null, currentTarget: null, phase: NONE, stopped: false, canceled: false,
       passive: false, time: now() - native.started(),
     };
@@ -125,7 +125,7 @@ class EventTarget {
 
   addEventListener(type, callback, options = undefined) {
     required(arguments.length, 2, 'addEventListener');
-    const name = `${type}`;
+    const name = toText(type);
     const capture = typeof options === 'object' && options !== null ? !!options.capture : !!options;
     const signal = options?.signal;
     if (signal !== undefined && !isSignal(signal)) throw new TypeErrorType('addEventListener: signal must be an AbortSignal');
@@ -145,7 +145,7 @@ class EventTarget {
   removeEventListener(type, callback, options = undefined) {
     required(arguments.length, 2, 'removeEventListener');
     const capture = typeof options === 'object' && options !== null ? !!options.capture : !!options;
-    const listener = this.#find(`${type}`, callback, capture);
+    const listener = this.#find(toText(type), callback, capture);
     if (listener !== undefined) this.#remove(listener);
   }
 

@@ -1,7 +1,7 @@
 // Timers and performance. The host arms timers and tells the time; both only while a call runs.
 
 const arm = (what, callback, delay, values, repeats) => {
-  if (typeof callback !== 'function') throw new TypeErrorType(`${what}: the callback must be a function; text is not run`);
+  if (typeof callback !== 'function') throw new TypeErrorType(what + ': the callback must be a function; text is not run');
   const ms = +delay;
   return native.arm(ms, values.length === 0 ? callback : () => apply(callback, undefined, values), repeats);
 };

@@ -18,7 +18,7 @@ const parseForm = (text) => {
 
 const formText = (list) => {
   const parts = [];
-  for (let i = 0; i < list.length; i++) push(parts, `${formEncode(list[i][0])}=${formEncode(list[i][1])}`);
+  for (let i = 0; i < list.length; i++) push(parts, formEncode(list[i][0]) + '=' + formEncode(list[i][1]));
   return join(parts, '&');
 };
 
@@ -199,7 +199,7 @@ class URL {
   constructor(input, base = undefined) {
     required(arguments.length, 1, 'URL');
     const url = parseWithBase(input, base);
-    if (url === FAILED) throw new TypeErrorType(`URL: "${sliceText(`${input}`, 0, 200)}" is not a valid URL${base === undefined ? '' : ', not with that base either'}`);
+    if (url === FAILED) throw new TypeErrorType('URL: "' + sliceText(toText(input), 0, 200) + '" is not a valid URL' + (base === undefined ? '' : ', not with that base either'));
     this.#url = url;
   }
 
@@ -235,15 +235,15 @@ class URL {
       if (url === FAILED || (url.scheme !== 'http' && url.scheme !== 'https')) return 'null';
     }
     if (!isSpecial(url) || url.scheme === 'file') return 'null';
-    return `${url.scheme}://${url.host}${url.port === null ? '' : `:${url.port}`}`;
+    return url.scheme + '://' + url.host + (url.port === null ? '' : ':' + url.port);
   }
 
   get protocol() {
-    return `${this.#url.scheme}:`;
+    return this.#url.scheme + ':';
   }
 
   set protocol(value) {
-    parsePart(`${usvString(value)}:`, this.#url, 'schemeStart');
+    parsePart(usvString(value) + ':', this.#url, 'schemeStart');
   }
 
   get username() {
@@ -267,7 +267,7 @@ class URL {
   get host() {
     const { host, port } = this.#url;
     if (host === null) return '';
-    return port === null ? host : `${host}:${port}`;
+    return port === null ? host : host + ':' + port;
   }
 
   set host(value) {
@@ -285,7 +285,7 @@ class URL {
   }
 
   get port() {
-    return this.#url.port === null ? '' : `${this.#url.port}`;
+    return this.#url.port === null ? '' : toText(this.#url.port);
   }
 
   set port(value) {
@@ -308,7 +308,7 @@ class URL {
 
   get search() {
     const { query } = this.#url;
-    return query === null || query === '' ? '' : `?${query}`;
+    return query === null || query === '' ? '' : '?' + query;
   }
 
   set search(value) {
@@ -337,7 +337,7 @@ class URL {
 
   get hash() {
     const { fragment } = this.#url;
-    return fragment === null || fragment === '' ? '' : `#${fragment}`;
+    return fragment === null || fragment === '' ? '' : '#' + fragment;
   }
 
   set hash(value) {

@@ -33,13 +33,13 @@ const inSet = (set, c) => c.length === 1 && findText(set, c) >= 0;
 const CONTROL_SET = '';
 const FRAGMENT_SET = ' "<>`';
 const QUERY_SET = ' "#<>';
-const SPECIAL_QUERY_SET = ` "#<>'`;
+const SPECIAL_QUERY_SET = ' "#<>\'';
 const PATH_SET = ' "#<>?^`{}';
 const USERINFO_SET = ' "#<>?^`{}/:;=@[\\]|';
-const FORM_SET = ` "#<>?^\`{}/:;=@[\\]|$&+,%!'()~`;
+const FORM_SET = ' "#<>?^`{}/:;=@[\\]|$&+,%!\'()~';
 
 const upperCase = uncurry(StringType.prototype.toUpperCase);
-const percentByte = (byte) => `%${padStart(upperCase(numberText(byte, 16)), 2, '0')}`;
+const percentByte = (byte) => '%' + padStart(upperCase(numberText(byte, 16)), 2, '0');
 
 const percentEncode = (c, set) => {
   const point = codePoint(c, 0);
@@ -210,7 +210,7 @@ const parseHost = (text, isOpaque) => {
   if (text[0] === '[') {
     if (!endsWith(text, ']')) return FAILED;
     const pieces = parseIpv6(sliceText(text, 1, -1));
-    return pieces === FAILED ? FAILED : `[${ipv6Text(pieces)}]`;
+    return pieces === FAILED ? FAILED : '[' + ipv6Text(pieces) + ']';
   }
   if (isOpaque) return parseOpaqueHost(text);
   const decoded = percentDecode(text);

@@ -208,7 +208,7 @@ const states = {
   authority(p, c) {
     const { url } = p;
     if (c === '@') {
-      if (p.atSeen) p.buffer = `%40${p.buffer}`;
+      if (p.atSeen) p.buffer = '%40' + p.buffer;
       p.atSeen = true;
       const list = charactersOf(p.buffer);
       for (let i = 0; i < list.length; i++) {
@@ -364,7 +364,7 @@ const states = {
     } else if (isSingleDot(p.buffer)) {
       if (!slash) push(url.path, '');
     } else {
-      if (url.scheme === 'file' && url.path.length === 0 && isWindowsLetter(p.buffer)) p.buffer = `${p.buffer[0]}:`;
+      if (url.scheme === 'file' && url.path.length === 0 && isWindowsLetter(p.buffer)) p.buffer = p.buffer[0] + ':';
       push(url.path, p.buffer);
     }
     p.buffer = '';
@@ -436,22 +436,22 @@ const parsePart = (text, url, state, override = state) => run({
 const pathText = (url) => {
   if (hasOpaquePath(url)) return url.path;
   let text = '';
-  for (let i = 0; i < url.path.length; i++) text += `/${url.path[i]}`;
+  for (let i = 0; i < url.path.length; i++) text += '/' + url.path[i];
   return text;
 };
 
 const urlText = (url, withFragment = true) => {
-  let text = `${url.scheme}:`;
+  let text = url.scheme + ':';
   if (url.host !== null) {
     text += '//';
-    if (includesCredentials(url)) text += `${url.username}${url.password === '' ? '' : `:${url.password}`}@`;
+    if (includesCredentials(url)) text += url.username + (url.password === '' ? '' : ':' + url.password) + '@';
     text += url.host;
-    if (url.port !== null) text += `:${url.port}`;
+    if (url.port !== null) text += ':' + url.port;
   } else if (!hasOpaquePath(url) && url.path.length > 1 && url.path[0] === '') {
     text += '/.';
   }
   text += pathText(url);
-  if (url.query !== null) text += `?${url.query}`;
-  if (withFragment && url.fragment !== null) text += `#${url.fragment}`;
+  if (url.query !== null) text += '?' + url.query;
+  if (withFragment && url.fragment !== null) text += '#' + url.fragment;
   return text;
 };

@@ -1,12 +1,13 @@
 //! Positions in, and complaints about, the source an author wrote.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A place in the author's source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// Path of the file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.

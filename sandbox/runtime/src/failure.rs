@@ -69,7 +69,7 @@ fn call_failure(guest: &Guest, map: &SourceMap) -> CallFailure {
         }
         Kind::Call => {
             let at = stack::frames(&error.stack, map).into_iter().next().map(|frame| frame.position);
-            let snippet = at.as_ref().and_then(|at| map.snippet(at));
+            let snippet = at.as_ref().and_then(|at| map.snippet(at)).map(String::into_boxed_str);
             let GuestError { code, message, retryable, details, .. } = error;
             CallFailure::HostCall { error: HostCallError { code, message, retryable, details }, at, snippet }
         }
@@ -80,7 +80,7 @@ fn call_failure(guest: &Guest, map: &SourceMap) -> CallFailure {
         Kind::Throw | Kind::Export | Kind::Syntax => {
             let stack = stack::frames(&error.stack, map);
             let at = stack.first().map(|frame| frame.position.clone());
-            let snippet = at.as_ref().and_then(|at| map.snippet(at));
+            let snippet = at.as_ref().and_then(|at| map.snippet(at)).map(String::into_boxed_str);
             CallFailure::Threw { name: error.name, message: error.message, stack, at, snippet }
         }
     }
@@ -115,10 +115,10 @@ fn guest_error(guest: &Guest) -> Result<GuestError, Fault> {
 }
 
 fn rejected(message: String, at: Option<Position>, map: &SourceMap) -> RegisterError {
-    let at = at.unwrap_or_else(|| Position { file: map.entry().to_owned(), line: 1, column: 1 });
+    let at = at.unwrap_or_else(|| Position { file: map.entry().into(), line: 1, column: 1 });
     let snippet = map.snippet(&at);
     let Position { file, line, column } = at;
-    RegisterError::Rejected(vec![Diagnostic { file, message, line, column, snippet }])
+    RegisterError::Rejected(vec![Diagnostic { file: (*file).to_owned(), message, line, column, snippet }])
 }
 
 impl From<Fault> for CallFailure {

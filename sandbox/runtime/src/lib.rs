@@ -1,7 +1,7 @@
 //! Runs tools written in JavaScript or TypeScript, each call in a fresh WebAssembly instance.
 //!
-//! A **tool** is an ES module whose default export is a function `(input, env) => output`. Registering compiles and
-//! evaluates it once and keeps the memory that differs from the engine's own; a call restores that into a fresh
+//! A **tool** is an ES module, with others it imports, whose default export is a function `(input, env) => output`.
+//! Registering compiles and evaluates it once and keeps the memory that differs from the engine's own; a call restores that into a fresh
 //! instance, so that nothing survives from one call to the next, and costs some microseconds. The only way out of
 //! the sandbox is [`HostCalls`]: `env.fs.read(input)` in the tool becomes one call of that trait, and any number of
 //! them may be under way at once. Everything a tool can use up has a bound in [`Limits`].
@@ -9,8 +9,9 @@
 //! # Non-goals
 //!
 //! * Type checking: types are erased.
-//! * Node.js or browser interfaces: no modules, timers, files or network; `console`, `Date` and `Math.random` are
-//!   there, the last two under the host's control. `eval` and `Function` are not: there is no code but the tool's.
+//! * Node.js interfaces, packages, files and network. What there is beyond the language (URLs, encodings, timers,
+//!   digests, abort signals) is listed in `docs/guest.md`; time and randomness are the host's. `eval` and `Function`
+//!   are not there: there is no code but the tool's.
 //! * Policy: what a tool may reach is decided by whoever implements [`HostCalls`].
 //!
 //! # Example

@@ -92,7 +92,7 @@ pub enum CallFailure {
         /// Where the call was made.
         at: Option<Position>,
         /// The line that is.
-        snippet: Option<String>,
+        snippet: Option<Box<str>>,
     },
     /// The tool threw anything else.
     Threw {
@@ -105,7 +105,7 @@ pub enum CallFailure {
         /// Where it was thrown.
         at: Option<Position>,
         /// The line that is.
-        snippet: Option<String>,
+        snippet: Option<Box<str>>,
     },
     /// A limit was reached.
     Limit(Limit),

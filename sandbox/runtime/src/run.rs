@@ -16,7 +16,7 @@ use crate::sandbox::Shared;
 use crate::suspended::Suspended;
 use crate::ticker::Ticking;
 use crate::tool::{Items, Script};
-use crate::{CallFailure, CallReport, HostCalls, Limit, Limits};
+use crate::{CallFailure, CallReport, HostCalls, Limit, Limits, stack};
 
 /// A call that runs, waits, or is put aside.
 pub(crate) struct Run<'a, H> {
@@ -107,7 +107,12 @@ impl<'a, H: HostCalls> Run<'a, H> {
                 (suspended.state_mut(), memory_bytes)
             }
         };
-        let (logs, log_truncated) = state.logs.take();
+        let (mut logs, log_truncated) = state.logs.take();
+        for line in &mut logs {
+            if let Some(text) = stack::readable(&line.text, &self.script.map) {
+                line.text = text;
+            }
+        }
         CallReport { result, logs, log_truncated, cpu, host_calls: state.calls(), memory_bytes }
     }
 

@@ -22,4 +22,25 @@ fn frame(line: &str, map: &SourceMap) -> Option<Frame> {
     Some(Frame { function, position })
 }
 
+/// `text` with every line of a stack in it leading into the author's source; `None` if there is none.
+pub(crate) fn readable(text: &str, map: &SourceMap) -> Option<String> {
+    if !text.contains(FRAME) {
+        return None;
+    }
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let Some(frame_text) = line.strip_prefix(INDENT).filter(|rest| rest.starts_with("at ")) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        // Those of the engine and the library say nothing to an author.
+        if let Some(frame) = frame(frame_text, map) {
+            lines.push(format!("{INDENT}{frame}"));
+        }
+    }
+    Some(lines.join("\n"))
+}
+
+const INDENT: &str = "    ";
+const FRAME: &str = "\n    at ";
 const FRAMES_MAX: usize = 64;

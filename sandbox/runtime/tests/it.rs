@@ -19,11 +19,17 @@ mod concurrency;
 mod env;
 #[path = "it/errors.rs"]
 mod errors;
+#[path = "it/files.rs"]
+mod files;
 #[path = "it/hostile.rs"]
 mod hostile;
 #[path = "it/isolation.rs"]
 mod isolation;
+#[path = "it/library.rs"]
+mod library;
 #[path = "it/limits.rs"]
 mod limits;
 #[path = "it/logs.rs"]
 mod logs;
+#[path = "it/places.rs"]
+mod places;

@@ -92,7 +92,7 @@ fn names_that_are_no_identifiers_are_quoted() {
 }
 
 fn declared<'a>(name: &'a str, input: &'a Value, output: &'a Value) -> Declared<'a> {
-    Declared { name, description: None, input, output, errors: &[] }
+    Declared { name, description: None, input, output, errors: &[], streams: false }
 }
 
 #[test]
@@ -118,6 +118,7 @@ fn an_operation_is_declared() {
     });
     let errors = [("NOT_A_FILE".to_owned(), "the path names\na directory".to_owned())];
     let read = Declared {
+        streams: false,
         name: "fs/read",
         description: Some("Reads a file.\n\nAll of it."),
         input: &input,
@@ -250,6 +251,7 @@ fn descriptions_stay_comments() {
         let input = json!({"properties": {"a": {"description": description, "default": description}}});
         let errors = [(description.to_owned(), description.to_owned())];
         let operation = Declared {
+            streams: false,
             name: "a/b",
             description: Some(description),
             input: &input,

@@ -1,5 +1,7 @@
 //! From a frame of the engine to the file, line and column its author knows.
 
+use std::sync::Arc;
+
 use super::{
     PositionMap,
     finding::snippet,
@@ -16,7 +18,7 @@ pub(crate) struct SourceMap {
 /// One file.
 #[derive(Debug)]
 pub(super) struct MappedFile {
-    pub(super) path: Box<str>,
+    pub(super) path: Arc<str>,
     pub(super) text: Box<str>,
     pub(super) map: PositionMap,
 }
@@ -33,8 +35,9 @@ impl SourceMap {
 
     /// The author's place for a place in the module of `file`; `None` if that is no file of the tool.
     pub(crate) fn original(&self, file: &str, line: u32, column: u32) -> Option<Position> {
-        let place = self.file(file)?.map.original(line, column)?;
-        Some(Position { file: file.to_owned(), line: place.line, column: place.column })
+        let file = self.file(file)?;
+        let place = file.map.original(line, column)?;
+        Some(Position { file: Arc::clone(&file.path), line: place.line, column: place.column })
     }
 
     /// The line `position` is on, cut to a readable length.

@@ -12,7 +12,7 @@ async fn thrown_errors_come_with_name_message_and_position() {
     let CallFailure::Threw { name, message, stack, at, snippet } = &failure else { panic!("{failure:?}") };
     assert_eq!(name, "TypeError");
     assert!(message.contains("field"), "{message}");
-    assert_eq!(at.as_ref().map(|at| (at.file.as_str(), at.line)), Some(("tool", 2)));
+    assert_eq!(at.as_ref().map(|at| (&*at.file, at.line)), Some(("tool", 2)));
     assert_eq!(snippet.as_deref(), Some("  return x.missing.field;"));
     assert_eq!(stack.first().and_then(|frame| frame.function.as_deref()), Some("inner"));
     assert_eq!(
