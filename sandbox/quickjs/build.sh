@@ -9,6 +9,9 @@
 # CLANG, WASM_LD and BUILTINS override where they are.
 set -eu
 
+# In this order.
+LIBRARY="base errors encoding clone url_host url_record url_parser url events abort timers crypto"
+
 CRATE=rquickjs-sys
 VERSION=0.14.0
 CRATE_SHA256=cee271d0eeba64f0915b846cb7ae02e16faf3dfdffdca91731101d9d30fe3423
@@ -59,7 +62,7 @@ compile() {
 # The library is one function expression: its files share a scope and are given the natives and the global object.
 {
     echo "(function (native, global) { 'use strict';"
-    for part in base errors encoding clone url_host url_parser url events abort timers crypto; do cat "$here/library/$part.js"; done
+    for part in $LIBRARY; do cat "$here/library/$part.js"; done
     echo "return attach; })"
 } > "$work/library.js"
 

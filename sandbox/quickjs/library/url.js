@@ -188,6 +188,13 @@ const parseWithBase = (input, base) => {
   return parseUrl(usvString(input), from);
 };
 
+const complaint = (input, withBase) => {
+  let wide = false;
+  for (let i = 0; i < input.length && !wide; i++) wide = charCode(input, i) > 0x7f;
+  return 'URL: "' + sliceText(input, 0, 200) + '" is not a valid URL' + (withBase ? ', not with that base either' : '')
+    + (wide ? '; a host name beyond ASCII must be written in Punycode' : '');
+};
+
 class URL {
   #url;
   #params = null;
@@ -199,7 +206,7 @@ class URL {
   constructor(input, base = undefined) {
     required(arguments.length, 1, 'URL');
     const url = parseWithBase(input, base);
-    if (url === FAILED) throw new TypeErrorType('URL: "' + sliceText(toText(input), 0, 200) + '" is not a valid URL' + (base === undefined ? '' : ', not with that base either'));
+    if (url === FAILED) throw new TypeErrorType(complaint(toText(input), base !== undefined));
     this.#url = url;
   }
 

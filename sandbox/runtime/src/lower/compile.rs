@@ -41,7 +41,7 @@ pub(super) fn compile(language: Language, files: &[(String, String)]) -> Result<
     }
     // What a file that failed would export is not known.
     if complaints.is_empty() && files.len() > 1 {
-        let mut unmet = unmet(&links).into_iter().peekable();
+        let mut unmet = unmet(language, &links).into_iter().peekable();
         for (number, (path, text)) in files.iter().enumerate() {
             let mut findings = Vec::new();
             while let Some((_, finding)) = unmet.next_if(|(of, _)| *of == number) {

@@ -13,6 +13,7 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::GetSpan as _;
 
 use super::{files::Files, finding::Finding};
+use crate::Language;
 
 /// What one module wants of others and has for them.
 #[derive(Debug, Default)]
@@ -163,13 +164,17 @@ impl Links {
 }
 
 /// What every module wants but does not get, with the module's number.
-pub(super) fn unmet(modules: &[(&str, Links)]) -> Vec<(usize, Finding)> {
+pub(super) fn unmet(language: Language, modules: &[(&str, Links)]) -> Vec<(usize, Finding)> {
     let by_path: HashMap<&str, &Links> = modules.iter().map(|(path, links)| (*path, links)).collect();
+    let advice = match language {
+        Language::TypeScript => ". If it is a type, write `import type` or `export type`",
+        Language::JavaScript => "",
+    };
     let mut unmet = Vec::new();
     for (number, (_, links)) in modules.iter().enumerate() {
         for Wanted { at, from, name } in &links.wanted {
             if !is_exported(&by_path, from, name) {
-                unmet.push((number, Finding::new(*at, missing(&by_path, from, name))));
+                unmet.push((number, Finding::new(*at, missing(&by_path, from, name) + advice)));
             }
         }
     }

@@ -71,6 +71,14 @@ const REFUSED: &[Refused] = &[
         &[("a.ts", 1, 8, "`b.ts` does not export `default`; it exports nothing")],
     ),
     (
+        &[
+            ("a.ts", "import './b'\nexport default () => 1"),
+            ("b.ts", "export { T } from './c'"),
+            ("c.ts", "export type T = 1"),
+        ],
+        &[("b.ts", 1, 10, "it exports nothing. If it is a type, write `import type` or `export type`")],
+    ),
+    (
         &[("a.ts", "export { default } from './b'"), ("b.ts", "export const x = 1")],
         &[("a.ts", 1, 10, "does not export `default`")],
     ),
