@@ -265,7 +265,7 @@ fn uncaught(error: HostCallError, at: Option<Value>, log: Vec<String>) -> CallEr
 }
 
 /// Where in the author's source something went wrong.
-fn place(at: Option<Position>, snippet: Option<String>) -> Option<Value> {
+fn place(at: Option<Position>, snippet: Option<Box<str>>) -> Option<Value> {
     let Position { file, line, column } = at?;
     Some(json!({ "file": file, "line": line, "column": column, "snippet": snippet }))
 }

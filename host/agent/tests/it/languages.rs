@@ -1,10 +1,9 @@
 //! Tools in every language, of several files, with items, and sessions that do the same again.
 
 use base64::Engine as _;
-use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::support::{Host, agent, host, registration, with};
+use crate::support::{agent, host, registration, with};
 
 /// A tool in WebAssembly text that answers with its input, or calls `t/echo` with it.
 fn text(calls: bool) -> String {
@@ -26,12 +25,6 @@ fn text(calls: bool) -> String {
     (local.get $p))
   (func (export "invoke") (param i32 i32 i32 i32) (result i32) {body}))"#
     )
-}
-
-async fn items(host: &Host, session: &str, tool: &str, input: Value) -> Vec<Result<Value, String>> {
-    let input = json!({ "session": session, "operation": tool, "input": input });
-    let items = host.dispatcher.subscribe(agent(), "session/subscribe", input);
-    items.map(|item| item.map_err(|error| format!("{}: {}", error.code(), error.message()))).collect().await
 }
 
 #[tokio::test]
@@ -130,22 +123,32 @@ async fn a_subscription_hands_over_its_items_and_its_errors() {
         registration(&session, "sub", source),
         json!({
             "kind": "sub", "output_schema": { "type": "integer", "maximum": 3 },
-            "error_schemas": [{ "code": "BROKEN" }],
-            "examples": [{ "input": { "count": 2 }, "output": [0, 1] }],
+            "error_schemas": [{ "code": "BROKEN" }], "replace": true,
         }),
     );
-    let registered = host.call(agent(), "session/register", sub).await.unwrap();
+    let registered = host.call(agent(), "session/register", sub.clone()).await.unwrap();
     assert!(registered["declarations"].as_str().unwrap().contains("AsyncIterable<number>"), "{registered}");
-
-    let got = items(&host, &session, "sub", json!({ "count": 3 })).await;
-    assert_eq!(got, [Ok(json!(0)), Ok(json!(1)), Ok(json!(2))]);
-    let got = items(&host, &session, "sub", json!({ "count": 1, "fail": true })).await;
-    assert_eq!(got, [Ok(json!(0)), Err("BROKEN: at the end".to_owned())]);
-    let got = items(&host, &session, "sub", json!({ "count": 6 })).await;
-    assert_eq!(got.len(), 5, "the item that does not fit the schema ends it: {got:?}");
-    assert!(got.last().unwrap().is_err());
-    let got = items(&host, "0", "sub", json!({})).await;
-    assert_eq!(got, [Err("NOT_FOUND: session not found".to_owned())]);
+    let rows = [
+        (json!({ "input": { "count": 3 }, "output": [0, 1, 2] }), None),
+        (json!({ "input": { "count": 0 }, "output": [] }), None),
+        (json!({ "input": { "count": 1, "fail": true }, "error": "BROKEN" }), None),
+        // The item that does not fit the schema ends it.
+        (json!({ "input": { "count": 6 }, "error": "INTERNAL" }), None),
+        (json!({ "input": { "count": 2 }, "output": [0] }), Some("EXAMPLE_FAILED")),
+        (json!({ "input": { "count": 2_000 }, "output": [] }), Some("EXAMPLE_FAILED")),
+    ];
+    for (example, code) in rows {
+        let input = with(sub.clone(), json!({ "examples": [example] }));
+        let registered = host.call(agent(), "session/register", input).await;
+        let found = registered.err().map(|error| error.code().to_string());
+        assert_eq!(found.as_deref(), code, "{example}");
+    }
+    // The first item is what a call takes, which does not know the kind.
+    let input = json!({ "session": session, "operation": "sub", "input": { "count": 1 } });
+    assert_eq!(host.call(agent(), "session/subscribe", input.clone()).await.unwrap(), json!(0));
+    let other = with(input, json!({ "session": "0" }));
+    let error = host.call(agent(), "session/subscribe", other).await.unwrap_err();
+    assert_eq!(error.code().as_str(), "NOT_FOUND");
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ impl ComponentTool {
         }
         let stack = self.frames(error);
         let at = stack.first().map(|frame| frame.position.clone());
-        let snippet = at.as_ref().and_then(|at| self.lines.snippet(at));
+        let snippet = at.as_ref().and_then(|at| self.lines.snippet(at)).map(String::into_boxed_str);
         let message = match error.downcast_ref::<Trap>() {
             Some(Trap::StackOverflow) => {
                 return CallFailure::Limit(Limit::Stack(state.limits().stack_bytes_max));

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Semaphore;
-
 use super::super::{Fault, Guest, GuestLimits, Loaded, Status};
 use crate::base::Base;
+use crate::fair::{Share, Turns};
 use crate::lower::Module;
-use crate::meter::Meter;
+use crate::meter::{Lane, Meter};
 use crate::{Limits, SandboxConfig};
 
 /// One thing a host does, and what it must find then.
@@ -169,8 +168,9 @@ fn base() -> Arc<Base> {
 
 async fn loaded(tool: &str) -> (Guest, Loaded) {
     let limits = Limits::default();
-    let meter = Arc::new(Meter::new(limits.cpu));
-    let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+    let (processors, share) = (Turns::new(1, 1), Share::fresh());
+    let meter = Arc::new(Meter::new(limits.cpu, Lane { processors, share }));
+    let permit = Turns::new(1, 1).take(share).await.unwrap();
     let mut guest =
         Guest::new(&base(), &GuestLimits { limits, stack_bytes: 1 << 17 }, &meter, permit).unwrap();
     let modules = [Module { path: "t.js".into(), js: tool.into() }];
