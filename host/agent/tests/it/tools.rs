@@ -23,7 +23,7 @@ async fn bad_sources_are_pointed_at() {
     let table = [
         ("export default async (n: number => n", (1, 33)),
         ("\n\nexport default async (n) => {\n  let x = ;\n}", (4, 11)),
-        ("import fs from 'fs'\nexport default async () => 1", (1, 1)),
+        ("import fs from 'fs'\nexport default async () => 1", (1, 16)),
         ("export const x = 1", (1, 1)),
     ];
     for (source, (line, column)) in table {

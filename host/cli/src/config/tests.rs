@@ -150,7 +150,7 @@ fn bad_services_are_refused_with_their_place() {
     refused(
         &format!("{profile}languages = [\"cobol\"]"),
         "4:14: `profile[0].languages[0]`",
-        "`typescript` or `javascript`",
+        "expected one of `typescript`, `javascript`, `wat`, `component`",
     );
     refused(&format!("{profile}requires = \"a b\""), "4:12: `profile[0].requires`", "a scope must be");
     refused(
