@@ -33,3 +33,5 @@ mod limits;
 mod logs;
 #[path = "it/places.rs"]
 mod places;
+#[path = "it/waiting.rs"]
+mod waiting;
