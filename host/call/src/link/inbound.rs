@@ -37,9 +37,8 @@ impl Link {
             }
         };
         let call = Box::pin(serve(self.clone(), id, request, sender.clone(), begun));
-        // A call with nothing behind it in its stream is begun right here; many end by that, and cost no task. Where
-        // more has arrived, calls spread over the runtime.
-        if frame.is_last { self.begin_here(call) } else { drop(self.0.calls.spawn(call)) }
+        // Many calls end by being begun right here, and cost no task.
+        if frame.begin_here { self.begin_here(call) } else { drop(self.0.calls.spawn(call)) }
     }
 
     fn begin_here(&self, mut call: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
