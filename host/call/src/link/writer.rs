@@ -394,6 +394,9 @@ impl Out {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Out> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
