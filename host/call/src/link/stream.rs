@@ -156,7 +156,12 @@ pub(super) struct Frame {
 
 async fn take(link: &Link, event: Event, frame: Frame, sender: &FrameSender) {
     match event {
-        Event::Requested { id, request } => link.begin(id, request, frame, sender).await,
+        Event::Requested { id, request } => {
+            if let Some(refusal) = link.begin(id, request, frame, sender) {
+                // Waiting here is the backpressure on a peer that keeps asking beyond its share.
+                drop(sender.send(refusal).await);
+            }
+        }
         Event::Published { id, chunk } => publish(link, &id, Ok(chunk), frame, sender).await,
         Event::Answered { id, result } => match result {
             Err(error) if link.0.serving.feed(&id, sender.stream()).is_some() => {

@@ -11,7 +11,7 @@ use crate::Limits;
 pub(crate) const HEADER_BYTES: usize = 4;
 /// Room asked of the transport at once: that of a stream on which little arrives, that of a busy one, and that for the
 /// rest of a large frame. The buffer grows with what arrives, not with what was announced.
-const READ_BYTES: usize = 1 << 10;
+const READ_BYTES: usize = 512;
 const READ_BYTES_BUSY: usize = 64 << 10;
 const READ_BYTES_MAX: usize = 256 << 10;
 /// By how much the room grows when it was filled, and how much larger than the room an empty buffer may stay.
