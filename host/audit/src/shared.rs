@@ -5,12 +5,12 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use alknet_call::AuditUnavailable;
 use alknet_core::{Clock, Ed25519SecretKey};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::canonical::INTEGER_MAX;
 use crate::checkpoint::Checkpoint;
@@ -18,8 +18,8 @@ use crate::layout::{Layout, TileFile};
 use crate::storage::Storage;
 use crate::writer::{Durability, Snapshot, Unsynced, WriteError, Writer, tile_bytes};
 
-/// Of the time that the last sync took, the part that a commit waits at most for those whom that one has told.
-const GATHER_PART: u32 = 8;
+/// Times that a commit lets others run before it begins.
+const GATHER_TURNS: usize = 16;
 
 /// Resolves when a record is on the disk, or will not be.
 pub(crate) type Ticket = oneshot::Receiver<Result<(), AuditUnavailable>>;
@@ -54,11 +54,6 @@ struct State {
     waiters: VecDeque<Waiter>,
     /// Records since the last commit began.
     uncommitted: bool,
-    /// Who waited when the last commit was done. Whom it has told is likely to come again: the next one waits a little
-    /// for as many.
-    expected: usize,
-    /// How long its sync took.
-    sync_took: Duration,
     /// Records covered by the published checkpoint.
     published: u64,
     publisher: Publisher,
@@ -121,8 +116,6 @@ impl Shared {
             time,
             waiters: VecDeque::new(),
             uncommitted: false,
-            expected: 0,
-            sync_took: Duration::ZERO,
             published,
             publisher: Publisher::Busy,
             health: Health::Good,
@@ -199,7 +192,7 @@ impl Shared {
         }
         let (done, ticket) = oneshot::channel();
         state.waiters.push_back(Waiter { size, done });
-        if !state.uncommitted || state.waiters.len() == state.expected {
+        if !state.uncommitted {
             state.uncommitted = true;
             self.commit_wanted.notify_one();
         }
@@ -213,14 +206,17 @@ impl Shared {
         state.unwrap_or_else(PoisonError::into_inner).phase == Phase::Open
     }
 
-    /// Waits for those whom the last commit has told: most append again at once, and one sync then does for all. Whoever
-    /// is alone waits for nobody, and nobody waits longer than a part of what a sync takes.
+    /// Lets those append who are about to, as long as more come: what one commit has told, the next one takes along.
     pub(crate) fn gather(&self) {
-        let state = self.lock();
-        let window = state.sync_took / GATHER_PART;
-        let few = |state: &mut State| state.waiters.len() < state.expected && state.phase == Phase::Open;
-        let waited = self.commit_wanted.wait_timeout_while(state, window, few);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let mut seen = 0;
+        for _ in 0..GATHER_TURNS {
+            let waiting = self.lock().waiters.len();
+            if waiting == seen {
+                return;
+            }
+            seen = waiting;
+            thread::yield_now();
+        }
     }
 
     /// Syncs every record appended so far and tells those who wait for one. What is appended meanwhile is
@@ -232,16 +228,12 @@ impl Shared {
             state.uncommitted = false;
             (state.writer.size(), state.writer.take_unsynced_tail())
         };
-        let began = Instant::now();
         let result = taken.and_then(|unsynced| self.sync(unsynced));
-        let sync_took = began.elapsed();
         drop(turn);
         let (waiters, answer) = {
             let mut state = self.lock();
-            state.sync_took = sync_took;
             match result {
                 Ok(()) => {
-                    state.expected = state.waiters.len();
                     let durable = state.waiters.partition_point(|waiter| waiter.size <= size);
                     (state.waiters.drain(..durable).collect::<Vec<_>>(), Ok(()))
                 }
