@@ -10,11 +10,16 @@ pub(crate) const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Takes canonical bytes in pieces.
 pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]);
+    fn put_byte(&mut self, byte: u8);
 }
 
 impl Sink for Vec<u8> {
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+
+    fn put_byte(&mut self, byte: u8) {
+        self.push(byte);
     }
 }
 
@@ -34,14 +39,14 @@ pub(crate) fn write_value(value: &Value, out: &mut impl Sink) {
         Value::Number(number) => write_number(number, out),
         Value::String(text) => write_string(text, out),
         Value::Array(items) => {
-            out.put(b"[");
+            out.put_byte(b'[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
-                    out.put(b",");
+                    out.put_byte(b',');
                 }
                 write_value(item, out);
             }
-            out.put(b"]");
+            out.put_byte(b']');
         }
         Value::Object(members) => write_object(members, out),
     }
@@ -49,20 +54,37 @@ pub(crate) fn write_value(value: &Value, out: &mut impl Sink) {
 
 /// Writes a string with the fewest escapes (RFC 8785 §3.2.2.2).
 pub(crate) fn write_string(text: &str, out: &mut impl Sink) {
-    out.put(b"\"");
-    let bytes = text.as_bytes();
-    let mut plain = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.put(&bytes[plain..at]);
-        plain = at + 1;
+    out.put_byte(b'"');
+    let mut rest = text.as_bytes();
+    while let Some((at, byte)) = first_escaped(rest) {
+        out.put(&rest[..at]);
         write_escape(byte, out);
+        rest = &rest[at + 1..];
     }
-    out.put(&bytes[plain..]);
-    out.put(b"\"");
+    out.put(rest);
+    out.put_byte(b'"');
 }
+
+/// The first byte that needs an escape, with its place.
+fn first_escaped(bytes: &[u8]) -> Option<(usize, u8)> {
+    let is_escaped = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    // Without a branch for each byte, a chunk is looked at as a whole.
+    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | is_escaped(*byte));
+    let plain = CHUNK * bytes.chunks_exact(CHUNK).take_while(is_plain).count();
+    let rest = &bytes[plain..];
+    if rest.len() < CHUNK {
+        let mut chunk = [b' '; CHUNK];
+        chunk[..rest.len()].copy_from_slice(rest);
+        if is_plain(&&chunk[..]) {
+            return None;
+        }
+    }
+    let (at, byte) = rest.iter().enumerate().find(|(_, byte)| is_escaped(**byte))?;
+    Some((plain + at, *byte))
+}
+
+/// Bytes of a text that are looked at together.
+const CHUNK: usize = 16;
 
 /// Writes an integer no larger than [`INTEGER_MAX`].
 pub(crate) fn write_integer(value: u64, out: &mut impl Sink) {
@@ -116,7 +138,8 @@ fn write_object(members: &Map<String, Value>, out: &mut impl Sink) {
     let mut sorted;
     let mut in_order = members.iter();
     // UTF-8 order and UTF-16 order differ only where characters above U+D7FF meet.
-    let plain = members.keys().all(|key| key.bytes().all(|byte| byte < 0xee)) && members.keys().is_sorted();
+    let low = |key: &String| key.is_ascii() || key.bytes().all(|byte| byte < 0xee);
+    let plain = members.keys().all(low) && members.keys().is_sorted();
     let members: &mut dyn Iterator<Item = (&String, &Value)> = if plain {
         &mut in_order
     } else {
@@ -125,16 +148,16 @@ fn write_object(members: &Map<String, Value>, out: &mut impl Sink) {
         sorted = list.into_iter();
         &mut sorted
     };
-    out.put(b"{");
+    out.put_byte(b'{');
     for (at, (key, value)) in members.enumerate() {
         if at > 0 {
-            out.put(b",");
+            out.put_byte(b',');
         }
         write_string(key, out);
-        out.put(b":");
+        out.put_byte(b':');
         write_value(value, out);
     }
-    out.put(b"}");
+    out.put_byte(b'}');
 }
 
 #[cfg(test)]

@@ -89,6 +89,14 @@ impl Sink for Stream {
         self.chunk[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
         self.filled += bytes.len();
     }
+
+    fn put_byte(&mut self, byte: u8) {
+        if self.filled == CHUNK {
+            self.flush();
+        }
+        self.chunk[self.filled] = byte;
+        self.filled += 1;
+    }
 }
 
 #[cfg(test)]

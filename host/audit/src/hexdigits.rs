@@ -9,9 +9,11 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends two lower-case digits per byte.
 pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+    let start = out.len();
+    out.resize(start + 2 * bytes.len(), 0);
+    for (pair, byte) in out[start..].chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
 }
 

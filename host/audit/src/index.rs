@@ -195,13 +195,15 @@ impl Index {
             let piece = archive::read_piece(layout, records / 256)
                 .map_err(|source| QueryError::io(layout.dir(), source))?;
             let known = usize::try_from(records % 256).unwrap_or_default();
+            let mut last = None;
             for bytes in piece.bundle().records().skip(known) {
                 let record =
                     Record::parse(bytes, &mut scratch).map_err(|_| QueryError::Damaged { index: records })?;
                 insert(&transaction, &mut self.names, records, &record.facets())?;
                 records += 1;
-                leaf = Some(Hash::of_leaf(bytes));
+                last = Some(bytes);
             }
+            leaf = last.map(Hash::of_leaf).or(leaf);
             if matches!(piece, Piece::Tail(_)) || !records.is_multiple_of(256) {
                 more = false;
                 break;

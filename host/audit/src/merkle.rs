@@ -165,17 +165,17 @@ impl Frontier {
 
     /// The tiles that are full, lowest level first, when the current bundle is.
     pub(crate) fn full_tiles(&self) -> Vec<FullTile> {
-        let mut full = Vec::new();
-        let mut carried: Option<Hash> = None;
+        let mut full: Vec<FullTile> = Vec::new();
         let mut span = self.size;
         for level in 0..u8::MAX {
-            let mut hashes = self.levels.get(usize::from(level)).cloned().unwrap_or_default();
-            hashes.extend(carried);
-            if hashes.len() < TILE_WIDTH {
+            let hashes = self.levels.get(usize::from(level)).map_or(&[][..], Vec::as_slice);
+            let below = full.last();
+            if hashes.len() + usize::from(below.is_some()) < TILE_WIDTH {
                 break;
             }
+            let carried = below.map(|tile| Hash::of_subtrees(&tile.hashes));
+            let hashes = hashes.iter().copied().chain(carried).collect();
             span >>= 8;
-            carried = Some(Hash::of_subtrees(&hashes));
             full.push(FullTile { level, index: span.saturating_sub(1), hashes });
         }
         full

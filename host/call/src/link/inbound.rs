@@ -16,30 +16,34 @@ use crate::door::{Answer, Door, Gone, Items};
 use crate::wire::{Encoder, Request};
 
 impl Link {
-    /// Makes a call of a request, or turns it down.
-    pub(super) async fn begin(
+    /// Makes a call of a request, or turns it down: with the frame that says so, where one is to be sent.
+    pub(super) fn begin(
         &self,
         id: String,
         request: Result<Request, CallError>,
         frame: Frame,
         sender: &FrameSender,
-    ) {
+    ) -> Option<Vec<u8>> {
         let curated = self.0.dispatcher.curated();
         let takes_chunks = request.as_ref().is_ok_and(|request| curated.takes_chunks(&request.name));
         let arrived = Arrived { id: &id, stream: sender.stream(), bytes: frame.bytes, takes_chunks };
         let begun = match self.0.serving.begin(&arrived) {
             Ok(begun) => begun,
-            Err(Turned::Duplicate) => return,
-            Err(Turned::Hostile) => return self.end(Misconduct::RepeatedIds),
-            // Waiting here is the backpressure on a peer that keeps asking beyond its share.
-            Err(Turned::Refused(error)) => {
-                return drop(sender.send(Encoder::answer(&id, &Err(error))).await);
+            Err(Turned::Duplicate) => return None,
+            Err(Turned::Hostile) => {
+                self.end(Misconduct::RepeatedIds);
+                return None;
             }
+            Err(Turned::Refused(error)) => return Some(Encoder::answer(&id, &Err(error))),
         };
         let call = Box::pin(serve(self.clone(), id, request, sender.clone(), begun));
-        // A call with nothing behind it in its stream is begun right here; many end by that, and cost no task. Where
-        // more has arrived, calls spread over the runtime.
-        if frame.is_last { self.begin_here(call) } else { drop(self.0.calls.spawn(call)) }
+        // Many calls end by being begun right here, and cost no task.
+        if frame.begin_here {
+            self.begin_here(call);
+        } else {
+            drop(self.0.calls.spawn(call));
+        }
+        None
     }
 
     fn begin_here(&self, mut call: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alknet_core::{RecvStream, SendStream};
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
 
 use super::Link;
 use super::pending::{Answer, Delivered};
@@ -36,6 +38,7 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
 async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSender) {
     let closing = sender.closing();
     let mut ended = std::pin::pin!(closing.cancelled());
+    let mut burst = Burst::new(&sender);
     loop {
         let next = tokio::select! {
             biased;
@@ -49,14 +52,22 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
         };
         match event {
             Ok((event, bytes)) => {
-                let frame = Frame { bytes, is_last: !reader.has_next() };
-                let took = take(&link, event, frame, &sender);
-                // Most events are taken at once; those that wait for somebody do so no longer than the stream lives.
-                let mut took = std::pin::pin!(took);
-                tokio::select! {
-                    biased;
-                    () = &mut took => {}
-                    () = &mut ended => break,
+                let is_last = !reader.has_next();
+                let frame = Frame { bytes, begin_here: burst.take(is_last) };
+                let mut took = std::pin::pin!(take(&link, event, frame, &sender));
+                // Most events are taken at once; those that wait for somebody do so no longer than the stream lives,
+                // and keep no answer back.
+                if took.as_mut().now_or_never().is_none() {
+                    burst.end();
+                    tokio::select! {
+                        biased;
+                        () = &mut took => {}
+                        () = &mut ended => break,
+                    }
+                }
+                if is_last {
+                    burst.end();
+                    tokio::task::consume_budget().await;
                 }
             }
             Err(fault) => {
@@ -66,6 +77,7 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
             }
         }
     }
+    drop(burst);
     // Before the waiting calls fail: a call begun later looks at the mark.
     sender.end();
     link.0.outgoing.finished(sender.stream()).await;
@@ -81,18 +93,75 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
 /// How long a stream that is closed on this side waits for the peer to end its half too. Most do at once.
 const LINGER: Duration = Duration::from_millis(100);
 
+/// Longest that calls are begun one after the other by the reader of a stream, while more has arrived behind them:
+/// from then on they spread over the runtime.
+const BURST_MAX: Duration = Duration::from_micros(300);
+
+/// The taking of frames that arrived together. What they are answered with meanwhile is written together at its end.
+struct Burst<'a> {
+    sender: &'a FrameSender,
+    began: Option<Instant>,
+    holds: bool,
+}
+
+impl<'a> Burst<'a> {
+    fn new(sender: &'a FrameSender) -> Self {
+        Self { sender, began: None, holds: false }
+    }
+
+    /// Takes one more frame; whether a call may be begun right here.
+    fn take(&mut self, is_last: bool) -> bool {
+        match self.began {
+            None if is_last => true,
+            None => {
+                self.began = Some(Instant::now());
+                self.sender.hold();
+                self.holds = true;
+                true
+            }
+            Some(began) if began.elapsed() < BURST_MAX => true,
+            Some(_) => {
+                self.release();
+                is_last
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.began = None;
+        self.release();
+    }
+
+    fn release(&mut self) {
+        if std::mem::take(&mut self.holds) && self.sender.release().is_err() {
+            tracing::debug!("answers found their stream closed");
+        }
+    }
+}
+
+impl Drop for Burst<'_> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// What is known of the frame that an event came in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
     /// Of its body.
     pub(super) bytes: usize,
-    /// No further frame has arrived behind it.
-    pub(super) is_last: bool,
+    /// A call that it begins may begin in the reader of the stream.
+    pub(super) begin_here: bool,
 }
 
 async fn take(link: &Link, event: Event, frame: Frame, sender: &FrameSender) {
     match event {
-        Event::Requested { id, request } => link.begin(id, request, frame, sender).await,
+        Event::Requested { id, request } => {
+            if let Some(refusal) = link.begin(id, request, frame, sender) {
+                // Waiting here is the backpressure on a peer that keeps asking beyond its share.
+                drop(sender.send(refusal).await);
+            }
+        }
         Event::Published { id, chunk } => publish(link, &id, Ok(chunk), frame, sender).await,
         Event::Answered { id, result } => match result {
             Err(error) if link.0.serving.feed(&id, sender.stream()).is_some() => {

@@ -1,8 +1,9 @@
 //! The writing half of a stream, shared by the calls that answer on it.
 //!
-//! A frame is written by whoever has it, at once, when the transport takes it whole: no task is woken for it. What
-//! the transport does not take, and everything after that, goes through a bounded queue to the stream's writer,
-//! which gathers many frames in one write.
+//! A frame that comes alone is written by whoever has it, at once, when the transport takes it whole: no task is woken
+//! for it. Frames that come in quick succession are gathered, up to a bound, and written together: by the reader of the
+//! stream, for the answers to what arrived at once, or by the stream's writer. What the transport does not take, and
+//! everything after that, goes through a bounded queue to the writer.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use alknet_core::SendStream;
 use futures_util::AsyncWrite as _;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::pending::undelivered;
@@ -22,8 +24,11 @@ use crate::CallError;
 
 /// Frames the writer takes from the queue at once.
 const BATCH_FRAMES: usize = 64;
-/// Bytes the writer gathers before a write.
+/// Bytes gathered before a write.
 const BATCH_BYTES: usize = 64 << 10;
+/// Frames that follow the last write within this time are gathered for the writer. Shorter than any peer takes to
+/// answer: calls that are made one after the other never wait for it.
+const QUICK: Duration = Duration::from_micros(10);
 
 /// The way to write frames on one stream. Writing ends when the last sender is gone.
 #[derive(Clone)]
@@ -49,6 +54,8 @@ pub(super) struct Writer {
 struct Shared {
     stream: StreamId,
     out: Mutex<Out>,
+    /// Wakes the writer for what was gathered.
+    gathered: Notify,
     /// The peer has finished the stream: no answer will come on it.
     ended: AtomicBool,
     /// Ends the reading of the stream, as the end of the link does; with the last call on it, the writing ends too.
@@ -69,12 +76,18 @@ struct Out {
     send: SendStream,
     /// Frames in the queue or in the writer's hands. While there are any, nobody writes past them.
     queued: usize,
+    /// Whole frames that were not written yet, in their order. Nothing is queued while there are any.
+    gathered: Vec<u8>,
+    /// The reader gathers what is answered, and writes it.
+    held: bool,
+    /// When somebody wrote last.
+    written: Instant,
 }
 
-/// What became of a frame that was written at once.
+/// What became of a frame.
 enum Direct {
-    Written,
-    Queued,
+    /// It was written, queued or gathered.
+    Taken,
     /// Frames before it wait; it has to wait as well.
     Behind(Vec<u8>),
     /// Nobody wants it any more.
@@ -89,10 +102,12 @@ pub(super) fn pair(
     closing: CancellationToken,
 ) -> (FrameSender, Writer) {
     let (frames, queue) = mpsc::channel(queue_max);
-    let out = Mutex::new(Out { send, queued: 0 });
+    let long_ago = Instant::now().checked_sub(QUICK).unwrap_or_else(Instant::now);
+    let out = Out { send, queued: 0, gathered: Vec::new(), held: false, written: long_ago };
     let shared = Arc::new(Shared {
         stream,
-        out,
+        out: Mutex::new(out),
+        gathered: Notify::new(),
         ended: AtomicBool::new(false),
         closing,
         given_up: AtomicBool::new(false),
@@ -121,7 +136,7 @@ impl FrameSender {
         mut wanted: impl FnMut() -> bool,
     ) -> Result<(), CallError> {
         let frame = match self.direct(frame, &mut wanted)? {
-            Direct::Written | Direct::Queued | Direct::Unwanted => return Ok(()),
+            Direct::Taken | Direct::Unwanted => return Ok(()),
             Direct::Behind(frame) => frame,
         };
         let place = self.frames.reserve().await.map_err(|_| undelivered())?;
@@ -187,8 +202,20 @@ impl FrameSender {
         WeakFrameSender { frames: self.frames.downgrade(), shared: Arc::clone(&self.shared) }
     }
 
-    /// Writes as much as the transport takes without waiting, and queues the rest before anybody else can write.
-    fn direct(&self, mut frame: Vec<u8>, wanted: &mut impl FnMut() -> bool) -> Result<Direct, CallError> {
+    /// Gathers frames from now on until [`FrameSender::release`].
+    pub(super) fn hold(&self) {
+        self.shared.lock().held = true;
+    }
+
+    /// Writes what was gathered.
+    pub(super) fn release(&self) -> Result<(), CallError> {
+        let mut out = self.shared.lock();
+        out.held = false;
+        self.flush(&mut out)
+    }
+
+    /// Gathers or writes a frame, unless frames wait in the queue.
+    fn direct(&self, frame: Vec<u8>, wanted: &mut impl FnMut() -> bool) -> Result<Direct, CallError> {
         let mut out = self.shared.lock();
         if self.frames.is_closed() {
             return Err(undelivered());
@@ -199,9 +226,38 @@ impl FrameSender {
         if !wanted() {
             return Ok(Direct::Unwanted);
         }
+        let is_first = out.gathered.is_empty();
+        if is_first {
+            out.gathered = frame;
+        } else {
+            out.gathered.extend_from_slice(&frame);
+        }
+        let has_room = out.gathered.len() < BATCH_BYTES;
+        if out.held && has_room {
+            return Ok(Direct::Taken);
+        }
+        let now = Instant::now();
+        if has_room && now.duration_since(out.written) < QUICK {
+            // Where there were frames before, the writer or the reader knows of them.
+            if is_first {
+                self.shared.gathered.notify_one();
+            }
+            return Ok(Direct::Taken);
+        }
+        out.written = now;
+        self.flush(&mut out).map(|()| Direct::Taken)
+    }
+
+    /// Writes as much of what was gathered as the transport takes without waiting, and queues the rest before anybody
+    /// else can write.
+    fn flush(&self, out: &mut Out) -> Result<(), CallError> {
+        let mut frames = std::mem::take(&mut out.gathered);
+        if frames.is_empty() {
+            return Ok(());
+        }
         let mut context = Context::from_waker(Waker::noop());
         let mut written = 0;
-        while let Some(rest) = frame.get(written..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = frames.get(written..).filter(|rest| !rest.is_empty()) {
             match Pin::new(&mut out.send).poll_write(&mut context, rest) {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(undelivered()),
                 Poll::Ready(Ok(count)) => written += count,
@@ -209,14 +265,13 @@ impl FrameSender {
             }
         }
         let flushed = Pin::new(&mut out.send).poll_flush(&mut context).is_ready();
-        if written == frame.len() && flushed {
-            return Ok(Direct::Written);
+        if written == frames.len() && flushed {
+            return Ok(());
         }
         // The queue is empty, so there is a place; an empty rest makes the writer flush.
-        frame.drain(..written);
+        frames.drain(..written);
         out.queued += 1;
-        self.frames.try_send(frame).map_err(|_| undelivered())?;
-        Ok(Direct::Queued)
+        self.frames.try_send(frames).map_err(|_| undelivered())
     }
 }
 
@@ -259,7 +314,7 @@ impl WeakFrameSender {
 impl Writer {
     /// Writes until every sender is gone, then closes the stream and waits until the peer has everything.
     pub(super) async fn run(mut self) -> io::Result<()> {
-        let mut batch = Vec::with_capacity(BATCH_FRAMES);
+        let mut batch = Vec::new();
         let mut gathered = Vec::new();
         while self.next(&mut batch).await? > 0 {
             let count = batch.len();
@@ -276,14 +331,26 @@ impl Writer {
         self.within(|send, context| send.poll_close(context)).await
     }
 
-    /// Takes what is queued; fails once the peer does not read the stream any more.
+    /// Takes what is queued or gathered, nothing once every sender is gone; fails once the peer does not read the
+    /// stream any more.
     async fn next(&mut self, batch: &mut Vec<Vec<u8>>) -> io::Result<usize> {
         let shared = Arc::clone(&self.shared);
-        let stopped = std::future::poll_fn(|context| shared.lock().send.poll_stopped(context));
-        tokio::select! {
-            biased;
-            count = self.queue.recv_many(batch, BATCH_FRAMES) => Ok(count),
-            () = stopped => Err(io::ErrorKind::ConnectionReset.into()),
+        loop {
+            let stopped = std::future::poll_fn(|context| shared.lock().send.poll_stopped(context));
+            tokio::select! {
+                biased;
+                count = self.queue.recv_many(batch, BATCH_FRAMES) => {
+                    return Ok(if count > 0 { count } else { shared.lock().take_gathered(batch) });
+                }
+                () = shared.gathered.notified() => {
+                    // Whoever is about to write as well may do so first.
+                    tokio::task::yield_now().await;
+                    if shared.lock().take_gathered(batch) > 0 {
+                        return Ok(1);
+                    }
+                }
+                () = stopped => return Err(io::ErrorKind::ConnectionReset.into()),
+            }
         }
     }
 
@@ -314,6 +381,21 @@ impl Writer {
         tokio::time::timeout(self.timeout, driven).await.map_err(|_| io::ErrorKind::TimedOut)?
     }
 }
+
+impl Out {
+    /// Puts what was gathered into the writer's hands, as if it were one frame.
+    fn take_gathered(&mut self, batch: &mut Vec<Vec<u8>>) -> usize {
+        if self.gathered.is_empty() {
+            return 0;
+        }
+        self.queued += 1;
+        batch.push(std::mem::take(&mut self.gathered));
+        1
+    }
+}
+
+#[cfg(test)]
+mod tests;
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Out> {

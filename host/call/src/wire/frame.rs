@@ -9,10 +9,13 @@ use tokio::time::Instant;
 use crate::Limits;
 
 pub(crate) const HEADER_BYTES: usize = 4;
-/// Room asked of the transport at once, and what an idle stream keeps. The buffer grows with what arrives, not
-/// with what was announced.
-const READ_BYTES: usize = 16 << 10;
+/// Room asked of the transport at once: that of a stream on which little arrives, that of a busy one, and that for the
+/// rest of a large frame. The buffer grows with what arrives, not with what was announced.
+const READ_BYTES: usize = 512;
+const READ_BYTES_BUSY: usize = 64 << 10;
 const READ_BYTES_MAX: usize = 256 << 10;
+/// By how much the room grows when it was filled, and how much larger than the room an empty buffer may stay.
+const GROWTH: usize = 4;
 
 /// Why a stream cannot be read on. There is no error frame: the stream is dropped.
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +39,14 @@ pub(crate) struct FrameReader<R> {
     /// The bytes that arrived and were not consumed.
     begin: usize,
     end: usize,
+    /// Room for the next read, by what the last ones brought.
+    room: usize,
     timeout: Duration,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(crate) fn new(recv: R, timeout: Duration) -> Self {
-        Self { recv, buffer: Vec::new(), begin: 0, end: 0, timeout }
+        Self { recv, buffer: Vec::new(), begin: 0, end: 0, room: READ_BYTES, timeout }
     }
 
     /// Whether a whole frame has arrived and was not taken.
@@ -109,6 +114,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         let room_bytes = room.len();
         let read = self.recv.read(room).await.map_err(FrameFault::Transport)?.min(room_bytes);
         self.end += read;
+        if read == room_bytes {
+            self.room = (self.room * GROWTH).min(READ_BYTES_BUSY);
+        } else if read < self.room / GROWTH {
+            self.room = (self.room / 2).max(READ_BYTES);
+        }
         Ok(read)
     }
 
@@ -116,13 +126,13 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         self.buffer.copy_within(self.begin..self.end, 0);
         self.end -= self.begin;
         self.begin = 0;
-        let missing = frame.saturating_sub(self.end).clamp(READ_BYTES, READ_BYTES_MAX);
+        let missing = frame.saturating_sub(self.end).clamp(self.room, READ_BYTES_MAX);
         let wanted = self.end + missing;
-        if self.end == 0 && self.buffer.len() > READ_BYTES_MAX {
+        if self.end == 0 && self.buffer.len() > wanted * GROWTH {
             self.buffer.truncate(wanted);
             self.buffer.shrink_to(wanted);
         }
-        if self.buffer.len() - self.end < missing.min(frame) || self.buffer.len() < READ_BYTES {
+        if self.buffer.len() - self.end < missing.min(frame) || self.buffer.len() < self.room {
             self.buffer.resize(wanted, 0);
         }
     }
