@@ -74,6 +74,46 @@ async fn a_session_by_hand() {
     project.run(["audit", "verify"]).await.succeeds();
 }
 
+#[tokio::test]
+async fn tools_of_every_kind_by_hand() {
+    let project = Project::new().await;
+    project.write("files/long.txt", "a long line of text, longer than the other file has\n");
+    let host = project.serve().await;
+    let opened =
+        project.run(["session", "open", "--deterministic=day one", "--json"]).await.succeeds().json();
+    assert_eq!(opened["deterministic"]["seed"], "day one");
+
+    let registered = project.run(["session", "register", &example("countdown.ts"), "--json"]).await;
+    assert_eq!(registered.succeeds().json()["examples_passed"], 1);
+    let items = project.run(["session", "subscribe", "countdown", r#"{"from":2}"#]).await.succeeds();
+    assert_eq!(items.stdout, "{\"left\":2}\n{\"left\":1}\n{\"left\":0}\n");
+
+    let (main, table) = (example("report/main.ts"), example("report/lib/table.ts"));
+    let alone = project.run(["session", "register", &main, "--name", "report"]).await.fails(1);
+    assert!(alone.stderr.contains("main.ts:1:") && alone.stderr.contains("./lib/table"), "{}", alone.stderr);
+    let with = ["session", "register", &main, "--with", &table, "--name", "report"];
+    project.run(with).await.succeeds();
+    let report =
+        project.run(["session", "invoke", "report", r#"{"dir":".","top":1}"#]).await.succeeds().json();
+    assert!(report["text"].as_str().unwrap().ends_with("README.md"), "{report}");
+
+    project.run(["session", "register", &example("echo.wat")]).await.succeeds();
+    assert_eq!(project.run(["session", "invoke", "echo", "[1]"]).await.succeeds().json(), json!([1]));
+    project.write("broken.wat", "(module\n  (func (result i32)))\n");
+    let broken = project.file("broken.wat").display().to_string();
+    let broken = project.run(["session", "register", &broken]).await.fails(1);
+    assert!(broken.stderr.contains("broken.wat:2:"), "{}", broken.stderr);
+    project.write("none.wasm", "no component");
+    let none = project.file("none.wasm").display().to_string();
+    let none = project.run(["session", "register", &none]).await.fails(1);
+    assert!(none.stderr.contains("this is not WebAssembly"), "{}", none.stderr);
+
+    let account = project.run(["audit", "provenance", "session/report", "--json"]).await.succeeds().json();
+    assert!(account.to_string().contains("%alknet-tool-files 1"), "{account}");
+    host.stop().await;
+    project.run(["audit", "verify"]).await.succeeds();
+}
+
 /// The record tells who wrote the tool, from what, and what it did.
 async fn accounts(project: &Project, digest: &serde_json::Value) {
     let account =

@@ -68,7 +68,7 @@ fn diagnosed(diagnostics: &[Diagnostic]) -> CallError {
     let first = diagnostics.first();
     let message = first.map_or_else(|| "the source was rejected".to_owned(), Diagnostic::to_string);
     let list: Vec<Value> = diagnostics.iter().map(diagnostic_json).collect();
-    CallError::new(SOURCE_REJECTED, message.to_owned()).with_details(json!({ "diagnostics": list }))
+    CallError::new(SOURCE_REJECTED, message).with_details(json!({ "diagnostics": list }))
 }
 
 fn diagnostic_json(diagnostic: &Diagnostic) -> Value {

@@ -8,6 +8,7 @@ use alknet_sandbox::{
 };
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::support::{limits, names, small_sandbox};
 
@@ -43,6 +44,25 @@ impl HostCalls for Gate {
     }
 }
 
+/// A task that ends with the test.
+struct Task<T>(JoinSet<T>);
+
+impl<T: Send + 'static> Task<T> {
+    fn begin(work: impl Future<Output = T> + Send + 'static) -> Self {
+        let mut set = JoinSet::new();
+        set.spawn(work);
+        Self(set)
+    }
+
+    async fn end(mut self) -> T {
+        self.0.join_next().await.unwrap().unwrap()
+    }
+
+    async fn abort(mut self) {
+        self.0.shutdown().await;
+    }
+}
+
 fn impatient() -> Limits {
     Limits { suspend_after: Duration::ZERO, ..limits() }
 }
@@ -74,13 +94,13 @@ async fn more_calls_wait_than_there_are_instances() {
         let (tool, gate, within) = (tool.clone(), Arc::clone(&gate), within.clone());
         async move { tool.call(&n.to_string(), &*gate, &within).await }
     });
-    let calls = tokio::spawn(join_all(calls));
+    let calls = Task::begin(join_all(calls));
     // All of them wait at the same time.
     for _ in 0..40 {
         arrivals.recv().await.unwrap();
     }
     gate.open.add_permits(1_000);
-    for (n, report) in calls.await.unwrap().into_iter().enumerate() {
+    for (n, report) in calls.end().await.into_iter().enumerate() {
         assert_eq!(report.result.unwrap(), format!(r#"["kept",{},1,true]"#, n + 1));
         let texts: Vec<&str> = report.logs.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, [format!("begins {n}"), format!("ends {n}")]);
@@ -102,10 +122,9 @@ async fn a_call_that_is_put_aside_still_ends_at_its_limits_or_when_dropped() {
     arrivals.recv().await.unwrap();
 
     let (waits, g, within) = (tool.clone(), Arc::clone(&gate), impatient());
-    let dropped = tokio::spawn(async move { waits.call("1", &*g, &within).await });
+    let dropped = Task::begin(async move { waits.call("1", &*g, &within).await });
     arrivals.recv().await.unwrap();
-    dropped.abort();
-    assert!(dropped.await.unwrap_err().is_cancelled());
+    dropped.abort().await;
 
     gate.open.add_permits(1);
     let quick = Limits { cpu: Duration::from_millis(20), ..impatient() };
@@ -131,7 +150,7 @@ async fn a_subscription_computes_as_fast_as_its_items_are_taken() {
     let (gate, _arrivals) = Gate::new();
     let (sender, mut items) = mpsc::channel(1);
     let (streams, g, within) = (tool.clone(), Arc::clone(&gate), impatient());
-    let running = tokio::spawn(async move {
+    let running = Task::begin(async move {
         let mut taken = Taken(sender);
         streams.subscribe("5", &*g, &within, &mut taken).await
     });
@@ -144,7 +163,7 @@ async fn a_subscription_computes_as_fast_as_its_items_are_taken() {
         rest.push(item);
     }
     assert_eq!(rest, ["1", "2", "3", "4"]);
-    let report = running.await.unwrap();
+    let report = running.end().await;
     assert_eq!(report.result.as_deref(), Ok("null"));
     assert_eq!(report.host_calls, 5);
 
@@ -164,7 +183,7 @@ async fn who_asks_when_too_many_wait_is_turned_away_at_once() {
     let patient = Limits { suspend_after: Duration::from_secs(3600), ..limits() };
     let call = |n: u32| {
         let (tool, gate, within) = (tool.clone(), Arc::clone(&gate), patient.clone());
-        tokio::spawn(async move { tool.call(&n.to_string(), &*gate, &within).await.result })
+        Task::begin(async move { tool.call(&n.to_string(), &*gate, &within).await.result })
     };
     let first = call(0);
     arrivals.recv().await.unwrap();
@@ -178,8 +197,8 @@ async fn who_asks_when_too_many_wait_is_turned_away_at_once() {
     };
     assert_eq!(turned_away.result, Err(CallFailure::Unavailable));
     gate.open.add_permits(10);
-    assert_eq!(first.await.unwrap().as_deref(), Ok("0"));
+    assert_eq!(first.end().await.as_deref(), Ok("0"));
     for (n, call) in (1..).zip(waiting) {
-        assert_eq!(call.await.unwrap(), Ok(format!("{n}")));
+        assert_eq!(call.end().await, Ok(format!("{n}")));
     }
 }
