@@ -11,6 +11,7 @@
     reason = "what supports the tests fails like a test"
 )]
 
+mod adversarial;
 mod audit;
 mod cli;
 mod config;

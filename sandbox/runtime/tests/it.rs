@@ -15,6 +15,8 @@ mod cancel;
 mod components;
 #[path = "it/concurrency.rs"]
 mod concurrency;
+#[path = "it/dice.rs"]
+mod dice;
 #[path = "it/env.rs"]
 mod env;
 #[path = "it/errors.rs"]
@@ -35,3 +37,9 @@ mod logs;
 mod places;
 #[path = "it/waiting.rs"]
 mod waiting;
+#[path = "it/smith.rs"]
+mod smith;
+#[path = "it/soup.rs"]
+mod soup;
+#[path = "it/storm.rs"]
+mod storm;

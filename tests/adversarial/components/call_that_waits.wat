@@ -1,0 +1,20 @@
+;; tries: to wait for a server that never answers.
+;; expect: error TIMEOUT
+;; env: http/fetch
+
+(module
+  (import "alknet:tool/ops@0.1.0" "invoke" (func $ops (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 1)
+  (global $top (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $p i32)
+    (local.set $p (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+    (global.set $top (i32.add (local.get $p) (local.get 3)))
+    (block $fits
+      (br_if $fits (i32.le_u (global.get $top) (i32.mul (memory.size) (i32.const 65536))))
+      (br_if $fits (i32.ne (i32.const -1)
+        (memory.grow (i32.add (i32.const 1) (i32.shr_u (local.get 3) (i32.const 16))))))
+      unreachable)
+    (local.get $p))
+  (data (i32.const 1024) "http/fetch{\22target\22:\22silent\22,\22method\22:\22GET\22,\22path\22:\22/\22}")
+  (func (export "invoke") (param $name i32) (param $name_len i32) (param $in i32) (param $in_len i32) (result i32)
+    (call $ops (i32.const 1024) (i32.const 10) (i32.const 1034) (i32.const 45) (i32.const 16)) (i32.const 16)))

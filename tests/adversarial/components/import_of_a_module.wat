@@ -1,0 +1,4 @@
+;; tries: to import a module, not an instance.
+;; expect: rejected which is not there
+
+(component (import "native" (core module)))

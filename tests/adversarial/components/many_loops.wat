@@ -1,0 +1,7 @@
+;; tries: to have the compiler compute for long over jumps.
+;; expect: rejected compiling it would take too long
+;; repeat: @LOOPS@ 10000 (loop(br 0))
+
+(module
+  (func (export "invoke") (param i32 i32 i32 i32) (result i32)
+    @LOOPS@ unreachable))

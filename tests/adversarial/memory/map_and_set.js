@@ -1,0 +1,8 @@
+// tries: to take memory with maps and sets.
+// expect: error LIMIT_EXCEEDED memory_bytes
+// expect: error LIMIT_EXCEEDED cpu_ms
+
+export default async function () {
+  const map = new Map();
+  for (let i = 0; ; i++) map.set({}, new Set([i]));
+}

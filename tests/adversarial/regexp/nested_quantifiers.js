@@ -1,0 +1,4 @@
+// tries: to backtrack for ever.
+// expect: error LIMIT_EXCEEDED cpu_ms
+
+export default async () => /^(a+)+$/.test('a'.repeat(40) + 'b');

@@ -1,0 +1,6 @@
+// tries: to exhaust the stack of the compiler with nested parentheses.
+// expect: rejected nest
+// repeat: @OPEN@ 60000 (
+// repeat: @CLOSE@ 60000 )
+
+export default async () => @OPEN@1@CLOSE@;

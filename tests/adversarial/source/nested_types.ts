@@ -1,0 +1,7 @@
+// tries: to exhaust the stack of the compiler with nested types.
+// expect: rejected nest
+// repeat: @OPEN@ 40000 Array<
+// repeat: @CLOSE@ 40000 >
+
+type Deep = @OPEN@ string @CLOSE@;
+export default async () => 1;

@@ -1,0 +1,4 @@
+// tries: to be compiled although it is not whole.
+// expect: rejected 
+
+export default async function ( {
