@@ -94,7 +94,7 @@ async fn project(silent_port: u16) -> Project {
         let changes = [
             ("\"time/now\",\n]", "\"time/now\", \"http/fetch\",\n]"),
             ("\"kv:write\"]", "\"kv:write\", \"http:fetch\"]"),
-            ("#cpu = \"5s\"", "cpu = \"200ms\""),
+            ("#cpu = \"5s\"", "cpu = \"150ms\""),
             ("#wall = \"30s\"", "wall = \"2s\""),
             ("#memory_max = \"64MiB\"", "memory_max = \"16MiB\""),
             ("#output_max = \"1MiB\"", "output_max = \"64KiB\""),
@@ -104,6 +104,7 @@ async fn project(silent_port: u16) -> Project {
             ("#host_call_max = \"1MiB\"", "host_call_max = \"32KiB\""),
             ("#host_buffer_max = \"8MiB\"", "host_buffer_max = \"64KiB\""),
             ("#instances_max = 256", "instances_max = 16"),
+            ("#components_max = 64", "components_max = 16"),
         ];
         changes.iter().fold(text.to_owned(), |text, (from, to)| {
             assert!(text.contains(from), "the template says otherwise: {from}");
@@ -163,7 +164,7 @@ impl<'a> Bystander<'a> {
         let session = peer.open_session().await;
         let source = "export default async (input, env) => { \
             const { unix_ms } = await env.time.now(); \
-            return [input.n + 1, unix_ms > 0, globalThis.left, ({}).left ?? [].left, Object.keys(env).join()] }";
+            return [input.n + 1, unix_ms > 0, globalThis.left, ({}).left ?? [].left, Object.keys(env).sort().join()] }";
         peer.register(&session, "bystander", source).await.unwrap();
         Self { peer, session }
     }

@@ -3,9 +3,11 @@
 // expect: error LIMIT_EXCEEDED stack_bytes
 // expect: error LIMIT_EXCEEDED cpu_ms
 // expect: error LIMIT_EXCEEDED memory_bytes
+// expect: output "fine"
 // env: time/now
 
 export default async function (input, env) {
   const call = () => env.time.now({ toJSON() { call(); return {}; } });
-  return call();
+  await call();
+  return 'fine';
 }

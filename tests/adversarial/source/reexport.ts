@@ -1,5 +1,5 @@
 // tries: to answer with a module of the host.
-// expect: rejected a tool cannot export from another module
+// expect: rejected a tool cannot import
 
 export * from 'fs';
 export { readFileSync as default } from 'fs';

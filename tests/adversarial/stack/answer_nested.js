@@ -1,5 +1,6 @@
 // tries: to answer something that nests very deeply.
 // expect: error LIMIT_EXCEEDED stack_bytes
+// expect: error LIMIT_EXCEEDED cpu_ms
 // expect: error INTERNAL
 
 export default async function () {
