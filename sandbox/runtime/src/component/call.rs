@@ -85,9 +85,7 @@ impl ComponentTool {
         };
         match answer {
             Ok(Ok(output)) => checked(output, limits),
-            Ok(Err(ToolError { code, message, details, .. })) => {
-                Err(CallFailure::Raised { code, message, details })
-            }
+            Ok(Err(error)) => Err(raised(error, limits)),
             Err(error) => Err(self.failure(&error, store.data())),
         }
     }
@@ -138,6 +136,17 @@ fn new_store(sandbox: &Shared, state: ComponentState) -> Store<ComponentState> {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut context| Ok(context.data_mut().interrupt()));
     store
+}
+
+/// What a tool raises is held to the limit of what it answers.
+fn raised(error: ToolError, limits: &Limits) -> CallFailure {
+    let ToolError { code, message, details, .. } = error;
+    let details_bytes = details.as_ref().map_or(0, String::len);
+    let bytes = code.len().saturating_add(message.len()).saturating_add(details_bytes);
+    if bytes > limits.output_bytes_max {
+        return CallFailure::Limit(Limit::Output(limits.output_bytes_max));
+    }
+    CallFailure::Raised { code, message, details }
 }
 
 fn checked(output: String, limits: &Limits) -> Result<String, CallFailure> {

@@ -3,7 +3,7 @@
 //! The compiler cannot be interrupted, and its time grows faster than the size of what it compiles. So it is reckoned
 //! up beforehand, from what makes it grow, and bounded.
 
-use wasmparser::{ComponentTypeRef, FunctionBody, Operator, Parser, Payload, Validator};
+use wasmparser::{ComponentInstance, ComponentTypeRef, FunctionBody, Operator, Parser, Payload, Validator};
 
 use super::world;
 use crate::Limits;
@@ -19,6 +19,8 @@ pub(super) struct Refusal {
 struct Counts {
     modules: usize,
     components: usize,
+    /// Components begun, each as often as it is written.
+    instances: usize,
     functions: usize,
     memories: usize,
     memory_bytes: u64,
@@ -71,6 +73,13 @@ impl Counts {
                     self.memory_bytes = self.memory_bytes.saturating_add(bytes);
                 }
             }
+            Payload::ComponentInstanceSection(instances) => {
+                for instance in instances.clone() {
+                    if let ComponentInstance::Instantiate { .. } = instance.map_err(malformed)? {
+                        self.instances += 1;
+                    }
+                }
+            }
             Payload::ComponentImportSection(imports) if self.depth == 0 => {
                 for import in imports.clone() {
                     let import = import.map_err(malformed)?;
@@ -92,6 +101,8 @@ impl Counts {
             format!("it holds more than {MODULES_MAX} modules")
         } else if self.components > COMPONENTS_MAX {
             format!("it holds more than {COMPONENTS_MAX} components")
+        } else if self.instances > INSTANCES_MAX {
+            format!("it begins components more than {INSTANCES_MAX} times")
         } else if self.functions > FUNCTIONS_MAX {
             format!("it has more than {FUNCTIONS_MAX} functions")
         } else if self.memories > MEMORIES_MAX {
@@ -153,6 +164,9 @@ fn malformed(error: wasmparser::BinaryReaderError) -> Refusal {
 const WASM_PAGE: u64 = 64 * 1024;
 const MODULES_MAX: usize = 8;
 const COMPONENTS_MAX: usize = 8;
+/// Components that begin each other multiply: the compiler follows every one. With this many in all, and no more
+/// components than above, there are 256 at most.
+const INSTANCES_MAX: usize = 16;
 const FUNCTIONS_MAX: usize = 20_000;
 const MEMORIES_MAX: usize = 1;
 const NAME_CHARS_MAX: usize = 100;

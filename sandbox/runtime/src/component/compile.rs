@@ -10,6 +10,7 @@ use super::check::{self, Refusal};
 use super::text::{Assembled, Lines, Place, assemble};
 use super::{Binary, ComponentState, ComponentTool, world};
 use crate::fair::Turn;
+use crate::lower::shortened;
 use crate::{Diagnostic, Limits};
 
 /// Compiles what was brought, or says what is wrong with it.
@@ -34,7 +35,11 @@ pub(crate) async fn compile(
         drop(done.send(brought.compile(&linker, &limits)));
     };
     match thread::Builder::new().name("compile".into()).stack_size(STACK_BYTES).spawn(compiler) {
-        Ok(_running) => result.await.unwrap_or_else(|_| Err(vec![at_start(FAILED.into())])),
+        Ok(_running) => {
+            let compiled = result.await.unwrap_or_else(|_| Err(vec![at_start(FAILED.into())]));
+            // Messages quote names of any length.
+            compiled.map_err(|found| found.into_iter().map(shortened).collect())
+        }
         Err(_) => Err(vec![at_start("the compiler could not be started".into())]),
     }
 }

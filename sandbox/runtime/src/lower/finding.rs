@@ -72,6 +72,11 @@ fn message(diagnostic: &OxcDiagnostic) -> String {
     message
 }
 
+/// The same with a message of bounded length.
+pub(crate) fn shortened(found: Diagnostic) -> Diagnostic {
+    Diagnostic { message: cut(&found.message, MESSAGE_CHARS_MAX), ..found }
+}
+
 /// `text` with control characters blanked, cut to `chars_max` characters.
 fn cut(text: &str, chars_max: usize) -> String {
     let mut kept: String =

@@ -33,7 +33,7 @@ use crate::{Diagnostic, Source, SourceFile};
 
 use files::Files;
 
-pub(crate) use finding::snippet;
+pub(crate) use finding::{shortened, snippet};
 pub(crate) use map::PositionMap;
 pub(crate) use source_map::SourceMap;
 
