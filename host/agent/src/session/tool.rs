@@ -96,7 +96,9 @@ impl ToolHandler {
         let CallReport { result, logs, log_truncated, .. } = report;
         let result = match result {
             Ok(output) => {
-                serde_json::from_str(&output).map_err(|_| CallError::internal("the sandbox failed"))
+                // JSON to the engine, but not to others: nested too deeply, or half of a surrogate pair.
+                let unread = |error| cut(format!("the output is not JSON for others to read: {error}"));
+                serde_json::from_str(&output).map_err(|error| CallError::internal(unread(error)))
             }
             Err(failure) => Err(call_error(failure, &scope, &logs)),
         };
