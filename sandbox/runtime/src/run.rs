@@ -117,6 +117,9 @@ impl<'a, H: HostCalls> Run<'a, H> {
     }
 
     async fn begin(&mut self, input: &str) -> Result<Status, CallFailure> {
+        // Calls that call each other begin inside of one another, and none of them may have to wait: without this,
+        // whoever is outermost would not be asked for its time before all of them are over.
+        tokio::task::consume_budget().await;
         let turn = self.sandbox.instance(self.meter.share()).await.ok_or(CallFailure::Unavailable)?;
         let ticking = self.sandbox.ticker().hold();
         let bounds = self.sandbox.bounds(self.limits);
