@@ -96,6 +96,8 @@ async fn project(silent_port: u16) -> Project {
         let changes = [
             ("\"time/now\",\n]", "\"time/now\", \"http/fetch\",\n]"),
             ("\"kv:write\"]", "\"kv:write\", \"http:fetch\"]"),
+            // So that what ends in time does so by the limits of one call.
+            ("#call_timeout = \"30s\"", "call_timeout = \"10m\""),
             ("#cpu = \"5s\"", "cpu = \"150ms\""),
             ("#wall = \"30s\"", "wall = \"2s\""),
             ("#memory_max = \"64MiB\"", "memory_max = \"16MiB\""),
