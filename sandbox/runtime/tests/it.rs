@@ -35,11 +35,11 @@ mod limits;
 mod logs;
 #[path = "it/places.rs"]
 mod places;
-#[path = "it/waiting.rs"]
-mod waiting;
 #[path = "it/smith.rs"]
 mod smith;
 #[path = "it/soup.rs"]
 mod soup;
 #[path = "it/storm.rs"]
 mod storm;
+#[path = "it/waiting.rs"]
+mod waiting;
