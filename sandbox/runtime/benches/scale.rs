@@ -136,7 +136,7 @@ async fn waiting_calls(instances_max: u32, suspend_after: Duration) -> Fallible<
     let tool = register(&sandbox, WAITING).await?;
     let limits = Limits { suspend_after, wall: Duration::from_secs(600), ..Limits::default() };
     let (host, limits) = (Arc::new(Gate(Semaphore::new(0))), Arc::new(limits));
-    let before = resident()?;
+    let (before, private) = (resident()?, status("RssAnon:")?);
     let begun = Instant::now();
     let mut running = JoinSet::new();
     for n in 0..MANY {
@@ -148,10 +148,12 @@ async fn waiting_calls(instances_max: u32, suspend_after: Duration) -> Fallible<
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let grown = resident()? - before;
+    let private = status("RssAnon:")? - private;
     host.0.add_permits(2 * usize::try_from(MANY)?);
     let done = running.join_all().await.into_iter().filter(|ok| *ok).count();
     println!(
-        "{MANY} waiting calls, {instances_max} instances: {grown:.0} MB; {done} ended well, {:.1} s in all",
+        "{MANY} waiting calls, {instances_max} instances: {grown:.0} MB, of which {private:.0} MB are private to them; \
+         {done} ended well, {:.1} s in all",
         begun.elapsed().as_secs_f64()
     );
     Ok(grown)
@@ -165,8 +167,13 @@ async fn register(sandbox: &Sandbox, text: &str) -> Fallible<Tool> {
 
 /// Resident memory of this process, in megabytes.
 fn resident() -> Fallible<f64> {
+    status("VmRSS:")
+}
+
+/// A line of this process's status, in megabytes.
+fn status(name: &str) -> Fallible<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
     let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kilobytes / 1024.0)
 }
