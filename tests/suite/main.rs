@@ -13,6 +13,7 @@
 
 mod adversarial;
 mod audit;
+mod canary;
 mod cli;
 mod config;
 mod conformance;

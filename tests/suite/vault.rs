@@ -61,16 +61,6 @@ impl Mirror {
     }
 }
 
-/// A project with a vault, whose password is in the file `password`.
-async fn with_vault() -> Project {
-    let project = Project::empty();
-    project.write_private("password", &format!("{PASSWORD}\n"));
-    let made = project.run(["init", "--vault", "--password-file", "password", "--json"]).await.succeeds();
-    assert_eq!(made.json()["words"].as_str().unwrap().split(' ').count(), 24);
-    project.edit(|text| text.replace("#listen = \"127.0.0.1:7443\"", "listen = \"127.0.0.1:0\""));
-    project
-}
-
 const UNLOCK: [&str; 2] = ["--password-file", "password"];
 
 /// A tool that fetches, and tells what came back.
@@ -99,7 +89,7 @@ async fn run_tool(agent: &Peer, session: &str) -> Value {
 
 #[tokio::test]
 async fn a_tool_uses_a_credential_that_nobody_reads() {
-    let project = with_vault().await;
+    let project = Project::with_vault(PASSWORD).await;
     let mirror = Mirror::start().await;
     fetching_profile(&project);
     project.add(&mirror.target());
@@ -162,7 +152,7 @@ async fn a_tool_uses_a_credential_that_nobody_reads() {
 
 #[tokio::test]
 async fn a_vault_that_does_not_open_says_so_and_writes_nothing() {
-    let project = with_vault().await;
+    let project = Project::with_vault(PASSWORD).await;
     project.write_private("wrong", "wrong horse battery\n");
     let seed = project.data("seed");
     let good = std::fs::read(&seed).unwrap();

@@ -49,11 +49,16 @@ impl Wire {
 
     /// The next event of the host; `None` when it has ended the stream, in order or not.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        Some(serde_json::from_slice(&self.next_body().await?).unwrap())
+    }
+
+    /// The next body, as it came.
+    pub(crate) async fn next_body(&mut self) -> Option<Vec<u8>> {
         let mut header = [0; 4];
         soon("a frame", self.recv.read_exact(&mut header)).await.ok()?;
         let mut body = vec![0; u32::from_be_bytes(header) as usize];
         soon("a body", self.recv.read_exact(&mut body)).await.ok()?;
-        Some(serde_json::from_slice(&body).unwrap())
+        Some(body)
     }
 
     /// The next answer, as its id and `OK` or its error's code.

@@ -41,6 +41,16 @@ impl Project {
         project
     }
 
+    /// A project with a vault, whose password is in the file `password`.
+    pub(crate) async fn with_vault(password: &str) -> Self {
+        let project = Self::empty();
+        project.write_private("password", &format!("{password}\n"));
+        let made = project.run(["init", "--vault", "--password-file", "password", "--json"]).await.succeeds();
+        assert_eq!(made.json()["words"].as_str().unwrap().split(' ').count(), 24);
+        project.edit(|text| text.replace("#listen = \"127.0.0.1:7443\"", "listen = \"127.0.0.1:0\""));
+        project
+    }
+
     /// A folder in which nothing was set up yet.
     pub(crate) fn empty() -> Self {
         let top = tempfile::tempdir().unwrap();
@@ -160,8 +170,13 @@ impl Project {
 
     /// Starts the host from a shell, in which `"$@"` is the command.
     pub(crate) async fn serve_from_shell(&self, script: &str) -> Serving {
+        self.serve_from_shell_with(script, &[]).await
+    }
+
+    /// Starts the host from a shell, with further options.
+    pub(crate) async fn serve_from_shell_with(&self, script: &str, options: &[&str]) -> Serving {
         self.copy_engine().await;
-        let command = self.command(["serve", "--json"]);
+        let command = self.command(["serve", "--json"].iter().chain(options));
         let mut shell = Command::new("sh");
         shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
         Serving::start(self.at_home(shell)).await
