@@ -24,6 +24,7 @@ mod fuzz;
 mod identities;
 mod python;
 mod remotes;
+mod sealing;
 mod secrets;
 mod serve;
 mod signals;

@@ -5,6 +5,7 @@ mod audit;
 mod call;
 mod manage;
 mod session;
+mod vault;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub(crate) use manage::{
 pub(crate) use session::{
     InvokeArgs, ListArgs, OpenArgs, RegisterArgs, RemoveArgs, RunArgs, SessionCommand, SessionRef,
 };
+pub(crate) use vault::{VaultCommand, VaultCreateArgs, VaultPasswordArgs};
 
 /// A host that agents build their own tools on, under one authority model and a tamper-evident record.
 ///
@@ -96,6 +98,9 @@ pub(crate) enum Command {
     /// Store credentials in the vault that operations use and nobody reads.
     #[command(subcommand, after_help = manage::SECRET_EXAMPLES)]
     Secret(SecretCommand),
+    /// Make the vault of a host that has none, or change its password.
+    #[command(subcommand, after_help = vault::VAULT_EXAMPLES)]
+    Vault(VaultCommand),
     /// Manage who may connect, by key or by token.
     #[command(subcommand, after_help = manage::PEER_EXAMPLES)]
     Peer(PeerCommand),

@@ -34,6 +34,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Settings};
+use crate::failure::CommandResult;
 use crate::project::Layout;
 use crate::vault::HostKeys;
 use remotes::Remotes;
@@ -176,6 +177,27 @@ pub(crate) async fn offered(config: &Config, keys: HostKeys) -> Result<Vec<Opera
         .collect();
     close(log).await?;
     Ok(offered)
+}
+
+/// Makes a change of the host's keys that is on record before. No host runs meanwhile: the log is locked. A log without
+/// records begins with the keys that its host starts with.
+///
+/// # Errors
+/// [`StartError`], as for a host, or what the change answers.
+pub(crate) async fn while_recorded(
+    config: &Config,
+    keys: HostKeys,
+    event: KeyChanged,
+    change: impl FnOnce() -> CommandResult,
+) -> CommandResult {
+    let parts = Parts { config, keys, clock: Arc::new(SystemClock) };
+    let log = parts.open_log().await?;
+    if log.size() > 0 {
+        log.append_async(&Event::KeyChanged(event)).await.map_err(StartError::from)?;
+    }
+    let changed = change();
+    close(log).await?;
+    changed
 }
 
 impl Parts<'_> {

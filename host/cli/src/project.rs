@@ -10,7 +10,7 @@ use crate::failure::{CommandError, chain};
 
 pub(crate) use key_file::{
     KeyFileError, check_private_dir, create_key, create_private_dir, create_private_file, read_key,
-    read_secret,
+    read_secret, replace_private_file,
 };
 pub(crate) use runtime::{IrohNode, RuntimeFile, RuntimeInfo};
 
@@ -88,6 +88,11 @@ impl Layout {
     /// The host's private key.
     pub(crate) fn host_key(&self) -> PathBuf {
         self.data_dir.join("host.key")
+    }
+
+    /// The private key of a host that kept it in a file before it had a vault, sealed.
+    pub(crate) fn sealed_key_file(&self) -> PathBuf {
+        self.data_dir.join("host.key.sealed")
     }
 
     /// The mnemonic of a host with a vault, sealed.

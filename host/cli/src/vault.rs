@@ -2,12 +2,12 @@
 //!
 //! This is the only place that sees the root secret. What the rest of the program gets are the keys of [`HostKeys`].
 
+mod made;
 mod password;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use alknet_audit::{DigestKey, log_key};
@@ -19,9 +19,10 @@ use alknet_vault::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::failure::{CommandError, CommandResult, chain};
-use crate::project::{KeyFileError, Layout, create_private_file, read_key};
+use crate::failure::{CommandError, chain};
+use crate::project::{KeyFileError, Layout, read_key, read_secret};
 
+pub(crate) use made::{Adoption, NewVault};
 pub(crate) use password::{PasswordSource, read_value};
 
 /// The keys a host runs with.
@@ -149,6 +150,20 @@ pub(crate) enum VaultError {
     /// There is no key, or there are two.
     #[error("{0}")]
     Storage(String),
+    /// The sealed key is none of this vault's.
+    #[error("{} cannot be used: it does not open with this vault", file.display())]
+    SealedKey {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file cannot be removed.
+    #[error("cannot remove {}: {source}", file.display())]
+    Remove {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// The key file.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -158,7 +173,7 @@ pub(crate) enum VaultError {
 }
 
 impl KeyStorage {
-    /// Which of the two a data folder has.
+    /// Which of the two a data folder has. A key file beside a vault that holds its key was about to be removed.
     ///
     /// # Errors
     /// [`VaultError::Storage`] when it has none, or both.
@@ -172,11 +187,8 @@ impl KeyStorage {
                 key.display(),
                 seed.display()
             ))),
-            (true, true) => Err(VaultError::Storage(format!(
-                "the host has two keys, {} and {}: move the one away that it is not known by",
-                key.display(),
-                seed.display()
-            ))),
+            (true, true) if layout.sealed_key_file().symlink_metadata().is_ok() => Ok(Self::Vault),
+            (true, true) => Err(two_keys(layout)),
         }
     }
 }
@@ -188,15 +200,25 @@ impl HostKeys {
         Self { digests: DigestKey::derive(&audit), audit, identity, credentials: None }
     }
 
-    /// The keys of a vault that is unlocked.
-    fn of_vault(vault: &VaultServiceHandle, versions: &BTreeSet<u32>) -> Result<Self, VaultError> {
+    /// The keys of a vault that is unlocked, where the host had none before it.
+    fn of_vault(vault: &VaultServiceHandle) -> Result<Self, VaultError> {
         let signing = |path| vault.derive_ed25519(path).map(|key: DerivedKey| of_derived(&key));
         Ok(Self {
             identity: signing(paths::IDENTITY)?,
             audit: signing(paths::AUDIT_SIGNING)?,
             digests: DigestKey::new(*vault.derive_encryption_key(paths::AUDIT_DIGESTS)?.private_key()),
-            credentials: Some(Arc::new(CredentialKeys::of_vault(vault, versions)?)),
+            credentials: None,
         })
+    }
+
+    /// The keys of a data folder whose vault is unlocked: derived, or those the host had in a file before.
+    fn unlocked(layout: &Layout, vault: &VaultServiceHandle) -> Result<Self, VaultError> {
+        let file = layout.sealed_key_file();
+        if file.symlink_metadata().is_err() {
+            return Self::of_vault(vault);
+        }
+        let sealed = made::unseal(vault, &read_secret(&file)?).ok_or(VaultError::SealedKey { file })?;
+        Ok(Self::of_key(sealed))
     }
 
     /// The public halves.
@@ -218,12 +240,38 @@ impl HostKeys {
             KeyStorage::KeyFile => Ok(Self::of_key(read_key(&layout.host_key())?)),
             KeyStorage::Vault => {
                 let vault = unlock(layout, password)?;
-                let keys = Self::of_vault(&vault, versions);
+                let keys = Self::unlocked(layout, &vault).and_then(|keys| {
+                    let credentials = Some(Arc::new(CredentialKeys::of_vault(&vault, versions)?));
+                    Ok(Self { credentials, ..keys })
+                });
                 vault.lock();
-                keys
+                let keys = keys?;
+                keys.finish_sealing(layout)?;
+                Ok(keys)
             }
         }
     }
+
+    /// Removes the key file that the vault has taken the place of, where that was broken off.
+    fn finish_sealing(&self, layout: &Layout) -> Result<(), VaultError> {
+        let file = layout.host_key();
+        if file.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        if read_key(&file)?.public() != self.identity.public() {
+            return Err(two_keys(layout));
+        }
+        tracing::info!(file = %file.display(), "the vault holds this key: removed");
+        fs::remove_file(&file).map_err(|source| VaultError::Remove { file, source })
+    }
+}
+
+fn two_keys(layout: &Layout) -> VaultError {
+    VaultError::Storage(format!(
+        "the host has two keys, {} and {}: move the one away that it is not known by",
+        layout.host_key().display(),
+        layout.seed_file().display()
+    ))
 }
 
 fn of_derived(key: &DerivedKey) -> Ed25519SecretKey {
@@ -241,6 +289,29 @@ impl std::fmt::Debug for HostKeys {
 /// # Errors
 /// [`VaultError`]; nothing was written then.
 pub(crate) fn unlock(layout: &Layout, password: &PasswordSource) -> Result<VaultServiceHandle, VaultError> {
+    open(layout, password).map(|(vault, _)| vault)
+}
+
+/// Seals the vault of a data folder under another password. Its words and keys stay. The file is the old one or the
+/// new one, whatever happens meanwhile.
+///
+/// # Errors
+/// [`VaultError`]; the old password is in force then.
+pub(crate) fn change_password(
+    layout: &Layout,
+    current: &PasswordSource,
+    new: &PasswordSource,
+) -> Result<(), VaultError> {
+    let (vault, mnemonic) = open(layout, current)?;
+    vault.lock();
+    let file = layout.seed_file();
+    let password = new.read_replacement("The new password: ")?;
+    SeedFile::seal(&mnemonic, &password, Cost::default())
+        .and_then(|sealed| sealed.replace(&file))
+        .map_err(|source| VaultError::SeedFile { file, source })
+}
+
+fn open(layout: &Layout, password: &PasswordSource) -> Result<(VaultServiceHandle, Mnemonic), VaultError> {
     let file = layout.seed_file();
     let failed = |source| VaultError::SeedFile { file: file.clone(), source };
     // What can be said without the password is said before it is asked for.
@@ -252,63 +323,10 @@ pub(crate) fn unlock(layout: &Layout, password: &PasswordSource) -> Result<Vault
     if vault.protection().is_some_and(|protection| !protection.locked) {
         tracing::warn!("the seed's memory is not kept out of swap: RLIMIT_MEMLOCK is too low");
     }
-    if HostKeys::of_vault(&vault, &BTreeSet::new())?.public() != public {
+    if HostKeys::unlocked(layout, &vault)?.public() != public {
         return Err(VaultError::Foreign { seed: file, public: layout.public_keys_file() });
     }
-    Ok(vault)
-}
-
-/// A vault that is about to be made.
-pub(crate) struct NewVault {
-    mnemonic: Mnemonic,
-    sealed: SeedFile,
-    public: PublicKeys,
-}
-
-impl NewVault {
-    /// Seals fresh or given words under a password.
-    ///
-    /// # Errors
-    /// Words or a password that will not do.
-    pub(crate) fn new(words: Option<&str>, password: &str) -> CommandResult<Self> {
-        let mnemonic = match words {
-            Some(words) => Mnemonic::from_phrase(words).map_err(VaultServiceError::from),
-            None => Mnemonic::generate(WORDS),
-        };
-        let mnemonic = mnemonic.map_err(|error| CommandError::configuration(error.to_string()))?;
-        let sealed = SeedFile::seal(&mnemonic, password, Cost::default())
-            .map_err(|error| CommandError::configuration(error.to_string()))?;
-        let vault = VaultServiceHandle::new();
-        vault.unlock_mnemonic(&mnemonic, None).map_err(VaultError::from)?;
-        let public = HostKeys::of_vault(&vault, &BTreeSet::new())?.public();
-        vault.lock();
-        Ok(Self { mnemonic, sealed, public })
-    }
-
-    /// The words, to be shown once.
-    pub(crate) fn phrase(&self) -> Zeroizing<String> {
-        self.mnemonic.phrase()
-    }
-
-    /// The public halves of the host's keys.
-    pub(crate) fn public(&self) -> PublicKeys {
-        self.public
-    }
-
-    /// Writes the seed file; it must not exist.
-    pub(crate) fn write_seed(&self, layout: &Layout) -> io::Result<()> {
-        self.sealed.write_new(&layout.seed_file()).map_err(|error| match error {
-            SeedFileError::Io { source, .. } => source,
-            other => io::Error::other(other),
-        })
-    }
-
-    /// Writes the file of public keys; it must not exist.
-    pub(crate) fn write_public(&self, layout: &Layout) -> io::Result<()> {
-        let text =
-            serde_json::to_string_pretty(&PublicKeysFile::from(self.public)).map_err(io::Error::other)?;
-        create_private_file(&layout.public_keys_file(), (text + "\n").as_bytes())
-    }
+    Ok((vault, mnemonic))
 }
 
 /// The file of public keys. Nothing secret.
@@ -367,19 +385,12 @@ impl From<VaultError> for CommandError {
             | VaultError::Vault(_)
             | VaultError::PublicKeys { .. }
             | VaultError::Foreign { .. }
+            | VaultError::SealedKey { .. }
+            | VaultError::Remove { .. }
             | VaultError::KeyFile(_) => failure,
         }
     }
 }
-
-/// Reads the words of a vault that is to be restored: from a private file, or standard input.
-pub(crate) fn read_words(from: &Path) -> CommandResult<Zeroizing<String>> {
-    let words = crate::input::read_token(from)?;
-    Ok(Zeroizing::new(words.expose_secret().to_owned()))
-}
-
-/// The strongest that BIP-39 has: 256 bits.
-const WORDS: usize = 24;
 
 #[cfg(test)]
 mod tests;

@@ -143,13 +143,16 @@ impl Project {
         args: impl IntoIterator<Item = A>,
         input: &str,
     ) -> Ran {
-        let mut process = Process::start(self.command(args), input);
-        let status = process.ended().await;
-        Ran {
-            code: status.code().expect("ended by a signal"),
-            stdout: process.stdout(),
-            stderr: process.stderr(),
-        }
+        Ran::to_its_end(Process::start(self.command(args), input)).await
+    }
+
+    /// Runs a command from a shell, in which `"$@"` is the command.
+    pub(crate) async fn run_from_shell<A: AsRef<OsStr>>(
+        &self,
+        script: &str,
+        args: impl IntoIterator<Item = A>,
+    ) -> Ran {
+        Ran::to_its_end(Process::start(self.shell(script, &self.command(args)), "")).await
     }
 
     /// Starts a command in the project's folder.
@@ -177,9 +180,13 @@ impl Project {
     pub(crate) async fn serve_from_shell_with(&self, script: &str, options: &[&str]) -> Serving {
         self.copy_engine().await;
         let command = self.command(["serve", "--json"].iter().chain(options));
+        Serving::start(self.shell(script, &command)).await
+    }
+
+    fn shell(&self, script: &str, command: &Command) -> Command {
         let mut shell = Command::new("sh");
         shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
-        Serving::start(self.at_home(shell)).await
+        self.at_home(shell)
     }
 
     async fn copy_engine(&self) {
@@ -239,6 +246,15 @@ async fn compiled_engine() -> &'static Path {
 }
 
 impl Ran {
+    async fn to_its_end(mut process: Process) -> Self {
+        let status = process.ended().await;
+        Self {
+            code: status.code().expect("ended by a signal"),
+            stdout: process.stdout(),
+            stderr: process.stderr(),
+        }
+    }
+
     /// The command, which must have succeeded.
     #[track_caller]
     pub(crate) fn succeeds(self) -> Self {

@@ -30,6 +30,8 @@ fn these_are_accepted() {
         &format!("call a/b --connect localhost:4270 --fingerprint {fingerprint}"),
         &format!("call a/b --iroh {node} --connect 127.0.0.1:1"),
         &format!("call a/b --iroh {fingerprint}"),
+        "vault create --password-file - --restore words",
+        "vault password --password-file a --new-password-file -",
         "session open",
         "session open --profile p --env a/b,c/d --ttl 1h --label l --declarations",
         "session register t.ts",

@@ -12,7 +12,7 @@ use crate::args::InitArgs;
 use crate::config::{Config, DATA_DIR, FILE_NAME, PeerLine, Template, operator_scopes};
 use crate::failure::{CommandError, CommandResult};
 use crate::project::{Layout, create_key, create_private_dir, create_private_file};
-use crate::vault::{NewVault, PasswordSource, VaultError, read_words};
+use crate::vault::NewVault;
 
 /// What was set up.
 #[derive(Debug)]
@@ -79,14 +79,7 @@ fn new_key(args: &InitArgs) -> CommandResult<NewKey> {
     if !args.vault {
         return Ok(NewKey::File(Box::new(generate()?)));
     }
-    let password = PasswordSource::of(args.password_file.as_deref());
-    if password == PasswordSource::Stdin && args.restore.as_deref() == Some(Path::new("-")) {
-        return Err(CommandError::usage("standard input is both the password and the words")
-            .hint("put one of them into a file"));
-    }
-    let words = args.restore.as_deref().map(read_words).transpose()?;
-    let password = password.read_new("A password for the new vault: ").map_err(VaultError::from)?;
-    let vault = NewVault::new(words.as_ref().map(|words| words.as_str()), &password)?;
+    let vault = NewVault::ask(args.password_file.as_deref(), args.restore.as_deref())?;
     Ok(NewKey::Vault(Box::new(vault)))
 }
 
@@ -94,23 +87,24 @@ fn new_key(args: &InitArgs) -> CommandResult<NewKey> {
 fn key_note(done: &Initialized, words: Option<&str>) -> String {
     match (&done.key, words) {
         (NewKey::File(_), _) => format!(
-            "Host key       {}, readable by its owner only; `init --vault` would seal it under a password\n",
+            "Host key       {}, readable by its owner only; `vault create` seals it under a password\n",
             done.layout.host_key().display()
         ),
         (NewKey::Vault(_), None) => format!("Vault          {}\n", done.layout.seed_file().display()),
-        (NewKey::Vault(_), Some(words)) => format!(
-            "Vault          {}\n\nThese words are the vault, without any password. They are shown only now: write \
-             them down on paper.\n\n  {}\n",
-            done.layout.seed_file().display(),
-            in_lines(words)
-        ),
+        (NewKey::Vault(_), Some(words)) => {
+            format!("Vault          {}\n\n{}\n", done.layout.seed_file().display(), words_note(words))
+        }
     }
 }
 
-/// Six words a line.
-fn in_lines(words: &str) -> String {
+/// The words of a new vault, six a line, and what to do with them.
+pub(super) fn words_note(words: &str) -> String {
     let words: Vec<&str> = words.split(' ').collect();
-    words.chunks(6).map(|line| line.join(" ")).collect::<Vec<_>>().join("\n  ")
+    let lines = words.chunks(6).map(|line| line.join(" ")).collect::<Vec<_>>().join("\n  ");
+    format!(
+        "These words are the vault, without any password. They are shown only now: write them down on paper.\n\n  \
+         {lines}"
+    )
 }
 
 /// Sets up a project in a folder, which is made if it does not exist.

@@ -12,6 +12,7 @@ mod peer;
 mod secret;
 mod serve;
 mod session;
+mod vault;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: &Cli, output: Output) -> CommandResult {
         Command::Audit(command) => interruptible(audit::run(command, context)).await,
         Command::Key(command) => key::run(command, context),
         Command::Secret(command) => secret::run(command, context).await,
+        Command::Vault(command) => vault::run(command, context).await,
         Command::Peer(command) => peer::run(command, context).await,
         Command::ApiKey(command) => apikey::run(command, context).await,
         Command::Can(args) => interruptible(access::can(args, context)).await,

@@ -172,9 +172,10 @@ fn newest(store: &SqliteStore) -> u32 {
 
 fn unlock(layout: &Layout, password: &PasswordSource) -> CommandResult<VaultServiceHandle> {
     if KeyStorage::of(layout)? == KeyStorage::KeyFile {
-        return Err(CommandError::configuration("this host has no vault, which credentials are stored under").hint(
-            "`alknet-agent init --vault` sets up a project with one; without, a target has a `credential_file`",
-        ));
+        return Err(CommandError::configuration(
+            "this host has no vault, which credentials are stored under",
+        )
+        .hint("`alknet-agent vault create` makes one; without, a target has a `credential_file`"));
     }
     // Debuggers and core dumps would show the seed.
     alknet_vault::forbid_dumps();

@@ -106,6 +106,21 @@ pub(crate) fn create_private_file(file: &Path, content: &[u8]) -> io::Result<()>
     open.sync_all()
 }
 
+/// Makes a file for its owner alone, or replaces it in one step; on the disk when this returns.
+pub(crate) fn replace_private_file(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut temporary = file.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = Path::new(&temporary);
+    // An earlier attempt may have been broken off.
+    match std::fs::remove_file(temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    create_private_file(temporary, content)?;
+    std::fs::rename(temporary, file)?;
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
 fn private(file: &Path, mode: u32, fix: &'static str) -> Result<(), KeyFileError> {
     if mode & 0o077 == 0 {
         return Ok(());

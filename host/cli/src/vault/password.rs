@@ -72,12 +72,25 @@ impl PasswordSource {
     /// # Errors
     /// [`PasswordError`].
     pub(crate) fn read_new(&self, prompt: &str) -> Result<Zeroizing<String>, PasswordError> {
-        let typed = *self == Self::Ask && systemd_credential().is_none();
-        let password = self.read(prompt)?;
-        if typed && Terminal::open()?.ask("The same once more: ")? != password {
-            return Err(PasswordError::Differ);
+        if *self == Self::Ask && systemd_credential().is_some() {
+            return self.read(prompt);
         }
-        Ok(password)
+        self.read_replacement(prompt)
+    }
+
+    /// Reads the password that takes another one's place: never the one that systemd gives, which is the other.
+    ///
+    /// # Errors
+    /// [`PasswordError`].
+    pub(crate) fn read_replacement(&self, prompt: &str) -> Result<Zeroizing<String>, PasswordError> {
+        match self {
+            Self::File(_) | Self::Stdin => self.read(prompt),
+            Self::Ask => {
+                let password = Terminal::open()?.ask(prompt)?;
+                let again = Terminal::open()?.ask(AGAIN)?;
+                if again == password { Ok(password) } else { Err(PasswordError::Differ) }
+            }
+        }
     }
 }
 
@@ -170,6 +183,7 @@ impl Drop for Silent<'_> {
     }
 }
 
+const AGAIN: &str = "The same once more: ";
 const LINE_BYTES_MAX: usize = 4096;
 
 #[cfg(test)]

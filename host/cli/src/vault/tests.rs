@@ -120,3 +120,76 @@ fn words_and_passwords_that_will_not_do_are_refused() {
     assert!(refused(None, "short").contains("fewer than 8 characters"));
     assert_eq!(NewVault::new(None, "correct horse").unwrap().phrase().split(' ').count(), 24);
 }
+
+#[test]
+fn a_key_that_goes_into_a_vault_is_there_whenever_it_is_broken_off() {
+    let key = Ed25519SecretKey::generate().unwrap();
+    let known = HostKeys::of_key(key.clone()).public();
+    let vault = NewVault::new(None, "correct horse").unwrap();
+    for steps in 0..=4 {
+        let folder = Folder::empty();
+        let layout = &folder.layout;
+        create_key(&layout.host_key(), &key).unwrap();
+        // Twice: an earlier attempt was broken off just before it counted.
+        Adoption::new(layout, &vault, &key).unwrap().commit_steps(2).unwrap();
+        assert_eq!(KeyStorage::of(layout).unwrap(), KeyStorage::KeyFile);
+        Adoption::new(layout, &vault, &key).unwrap().commit_steps(steps).unwrap();
+        let storage = if steps < 3 { KeyStorage::KeyFile } else { KeyStorage::Vault };
+        assert_eq!(KeyStorage::of(layout).unwrap(), storage, "{steps}");
+        assert_eq!(PublicKeys::of(layout).unwrap(), known, "{steps}");
+        if storage == KeyStorage::Vault {
+            assert!(folder.refused("wrong horse").contains("wrong password"));
+        }
+        let password = folder.password("correct horse");
+        let keys = HostKeys::open(layout, &password, &BTreeSet::new()).unwrap();
+        assert_eq!((keys.public(), keys.credentials.is_some()), (known, steps >= 3), "{steps}");
+        assert_eq!(layout.host_key().exists(), steps < 3, "a key in the vault is not left in the open");
+    }
+}
+
+#[test]
+fn a_sealed_key_is_its_own_vaults() {
+    let folder = Folder::empty();
+    let layout = &folder.layout;
+    let (key, other) = (Ed25519SecretKey::generate().unwrap(), Ed25519SecretKey::generate().unwrap());
+    create_key(&layout.host_key(), &key).unwrap();
+    let vault = NewVault::new(None, "correct horse").unwrap();
+    Adoption::new(layout, &vault, &key).unwrap().commit().unwrap();
+    let sealed = fs::read_to_string(layout.sealed_key_file()).unwrap();
+    assert!(!sealed.contains(&hex::encode(*key.to_bytes())));
+    // Another key in the open is not taken for a rest of this one.
+    create_key(&layout.host_key(), &other).unwrap();
+    assert!(folder.refused("correct horse").contains("the host has two keys"));
+    fs::remove_file(layout.host_key()).unwrap();
+    fs::write(layout.sealed_key_file(), sealed.replace("\"aad_v\":1", "\"aad_v\":0")).unwrap();
+    assert!(folder.refused("correct horse").contains("does not open with this vault"));
+    // Without it the vault has keys, but not those that the host is known by.
+    fs::remove_file(layout.sealed_key_file()).unwrap();
+    assert!(folder.refused("correct horse").contains("is not this host's"));
+}
+
+#[test]
+fn a_password_is_changed_and_the_keys_stay() {
+    let folder = Folder::with_vault();
+    let layout = &folder.layout;
+    let before = PublicKeys::of(layout).unwrap();
+    let source = |name: &str, text: &str| {
+        let file = folder.dir.path().join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        PasswordSource::File(file)
+    };
+    let (old, new, short) =
+        (source("old", "correct horse"), source("new", "battery staple"), source("short", "x"));
+    let seed = fs::read(layout.seed_file()).unwrap();
+    let refused = |current: &PasswordSource, new: &PasswordSource| {
+        let text = CommandError::from(change_password(layout, current, new).unwrap_err()).to_text();
+        assert_eq!(fs::read(layout.seed_file()).unwrap(), seed, "nothing was written");
+        text
+    };
+    assert!(refused(&new, &old).contains("wrong password"));
+    assert!(refused(&old, &short).contains("fewer than 8 characters"));
+    change_password(layout, &old, &new).unwrap();
+    assert!(HostKeys::open(layout, &old, &BTreeSet::new()).is_err());
+    assert_eq!(HostKeys::open(layout, &new, &BTreeSet::new()).unwrap().public(), before);
+}
