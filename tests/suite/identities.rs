@@ -3,7 +3,7 @@
 use alknet_core::NewApiKey;
 use serde_json::{Value, json};
 
-use crate::support::{Peer, Project};
+use crate::support::{Peer, Project, Wire, requested};
 
 /// The configuration of an API key.
 fn api_key(key: &NewApiKey, scopes: &[&str], more: &str) -> String {
@@ -145,4 +145,25 @@ async fn a_token_is_an_identity_where_it_is_valid() {
     let ran =
         elsewhere.run(call.iter().copied().chain(["--token-file", open.to_str().unwrap()])).await.fails(3);
     assert!(ran.stderr.contains("chmod"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn who_calls_too_fast_is_refused_and_nobody_else() {
+    const CALLS: usize = 50;
+    let project = Project::new().await;
+    project.edit(|text| text.replace("#calls_per_second_max = 10000", "calls_per_second_max = 1"));
+    let (hasty, other) = (project.add_peer("hasty", &[]), project.add_peer("other", &[]));
+    let host = project.serve().await;
+    let (_dialer, connection) = host.dial(Some(hasty)).await.unwrap();
+    let mut wire = Wire::open(&connection).await;
+    wire.frames((0..CALLS).map(|id| requested(&id.to_string(), "time/now", &json!({}), &json!({})))).await;
+    let mut codes = Vec::new();
+    while codes.len() < CALLS {
+        codes.push(wire.answer().await.unwrap().1);
+    }
+    let count = |code: &str| codes.iter().filter(|other| *other == code).count();
+    assert!(count("OK") > 0 && count("RATE_LIMITED") > 0, "{codes:?}");
+    assert_eq!(count("OK") + count("RATE_LIMITED"), CALLS, "{codes:?}");
+    assert_eq!(host.client(Some(other)).await.code("time/now", json!({})).await, "OK");
+    host.stop().await;
 }

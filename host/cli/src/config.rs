@@ -92,8 +92,8 @@ pub(crate) struct Access {
     pub(crate) policy: AuthPolicy,
     /// Limits at the door.
     pub(crate) rates: RateLimits,
-    /// Root calls a second that one identity may begin; `None` is no limit.
-    pub(crate) calls_per_second: Option<u32>,
+    /// Root calls a second that one identity may begin.
+    pub(crate) calls_per_second: u32,
 }
 
 /// Where to listen for iroh.

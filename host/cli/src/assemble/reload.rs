@@ -67,7 +67,7 @@ impl Host {
                 self.record_config(hash, ConfigOutcome::Accepted).await?;
                 let identities_changed = self.take_over_identities(directory, policy).await?;
                 self.rates.set(config.access.rates);
-                self.stored.rates.set(config.access.calls_per_second);
+                self.stored.rates.set(Some(config.access.calls_per_second));
                 // The settings stay what the host runs with, so that the next reload still says what needs a restart.
                 self.config().access = config.access;
                 Ok(Reloaded { identities_changed, restart_needed })

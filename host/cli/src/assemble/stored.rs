@@ -46,7 +46,7 @@ impl Parts<'_> {
         let keys = self.keys.credentials.clone();
         let credentials = Arc::new(Credentials::read(self.config, Arc::clone(&store), keys)?);
         let guard = SecretGuard::new(credentials.live().clone(), log.clone());
-        let rates = IdentityRates::new(self.config.access.calls_per_second);
+        let rates = IdentityRates::new(Some(self.config.access.calls_per_second));
         let in_force = Arc::new(Mutex::new(merged(&self.config.access.policy, &store.policy())));
         Ok(Stored { store, credentials, guard, log: log.clone(), rates, in_force })
     }

@@ -1,7 +1,6 @@
 //! Who is known: peers, API keys, and the limits at the door.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 
 use alknet_core::{ApiKeyEntry, AuthPolicy, Directory, DirectoryError, Grants, PeerEntry, RateLimits, Scope};
 
@@ -19,7 +18,8 @@ pub(super) fn access(file: &raw::File) -> Checked<Access> {
     }
     let mut rates = RateLimits::default();
     set_count(&mut rates.connections_per_ip_max, file.limits.connections_per_ip_max);
-    let calls_per_second = file.limits.calls_per_second_max.map(NonZeroU32::get);
+    let mut calls_per_second = CALLS_PER_SECOND_MAX;
+    set_count(&mut calls_per_second, file.limits.calls_per_second_max);
     Ok(Access { policy, rates, calls_per_second })
 }
 
@@ -88,3 +88,7 @@ fn conflict(file: &raw::File, error: &DirectoryError) -> Problem {
     let span = place.map(toml::Spanned::span).unwrap_or_default();
     Problem::new(span, message)
 }
+
+/// More than one call after the other can be, over the network or the socket; less than half of what a small machine
+/// serves, so that one identity does not take it from the others.
+const CALLS_PER_SECOND_MAX: u32 = 10_000;

@@ -216,6 +216,19 @@ fn a_reload_knows_what_it_cannot_change() {
 }
 
 #[test]
+fn how_fast_an_identity_may_call_is_bounded_by_default() {
+    assert_eq!(parse("").unwrap().access.calls_per_second, 10_000);
+    let set = parse("[limits]\ncalls_per_second_max = 7").unwrap();
+    assert_eq!(set.access.calls_per_second, 7);
+    assert!(parse("").unwrap().same_settings(&set), "a reload changes it");
+    refused(
+        "[limits]\ncalls_per_second_max = 0",
+        "2:24: `limits.calls_per_second_max`",
+        "from 1 to 4294967295",
+    );
+}
+
+#[test]
 fn places_that_are_found_later_are_named_too() {
     let config = parse("[[profile]]\nname = \"p\"\nenv = [\n  \"a/b\",\n  \"c/d\",\n]").unwrap();
     let path = [Step::Key("profile"), Step::Index(0), Step::Key("env"), Step::Index(1)];
