@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::error::VaultServiceError;
 use crate::mnemonic::Seed;
+use crate::node::Node;
 use crate::path::{DerivationPath, HARDENED};
-use crate::slip10::{Node, hmac_sha512, private_half};
 
 /// A secp256k1 key on a path, with the chain code that leads to its children. Wiped on drop.
 pub struct Secp256k1ExtendedPrivKey {
@@ -34,29 +34,23 @@ pub fn derive_secp256k1_path_from_seed(
 
 /// The node of a path and its compressed public key.
 pub(crate) fn node(seed: &[u8], path: &DerivationPath) -> Result<(Node, [u8; 33]), VaultServiceError> {
-    let mut node = hmac_sha512(b"Bitcoin seed", &[seed]);
-    let mut scalar = scalar(&node)?;
-    for index in path.indices() {
-        let (key, chain) = node.split_at(32);
-        let mut child = if index & HARDENED == 0 {
-            hmac_sha512(chain, &[&compressed(&scalar)?, &index.to_be_bytes()])
-        } else {
-            hmac_sha512(chain, &[&[0], key, &index.to_be_bytes()])
-        };
+    let node = Node::derive(b"Bitcoin seed", seed, path, |node, index| {
+        let parent = scalar(&node)?;
+        let public = (index & HARDENED == 0).then(|| compressed(&parent)).transpose()?;
+        let child = node.child(public.as_ref(), index);
         // IL is not reduced: one that is no scalar is skipped over by BIP-32. The sum may be zero, IL need not be.
-        let left = Option::<Scalar>::from(Scalar::from_repr((**private_half(&child)).into()));
-        let sum = left.ok_or(VaultServiceError::Derivation)? + *scalar;
-        scalar = Option::from(NonZeroScalar::new(sum)).ok_or(VaultServiceError::Derivation)?;
-        let bytes = Zeroizing::new(<[u8; 32]>::from(scalar.to_repr()));
-        child.split_at_mut(32).0.copy_from_slice(&*bytes);
-        node = child;
-    }
-    let public = compressed(&scalar)?;
+        let left = Option::<Scalar>::from(Scalar::from_repr((**child.key()).into()));
+        let sum = left.ok_or(VaultServiceError::Derivation)? + *parent;
+        let scalar = Option::<NonZeroScalar>::from(NonZeroScalar::new(sum));
+        let scalar = scalar.ok_or(VaultServiceError::Derivation)?;
+        Ok::<_, VaultServiceError>(child.with_key(&Zeroizing::new(<[u8; 32]>::from(scalar.to_repr()))))
+    })?;
+    let public = compressed(&scalar(&node)?)?;
     Ok((node, public))
 }
 
 fn scalar(node: &Node) -> Result<NonZeroScalar, VaultServiceError> {
-    let scalar = NonZeroScalar::from_repr((**private_half(node)).into());
+    let scalar = NonZeroScalar::from_repr((**node.key()).into());
     Option::from(scalar).ok_or(VaultServiceError::Derivation)
 }
 
@@ -69,15 +63,13 @@ impl Secp256k1ExtendedPrivKey {
     /// The private key; the caller must not log or return it.
     #[must_use]
     pub fn private_key(&self) -> Box<Zeroizing<[u8; 32]>> {
-        private_half(&self.node)
+        self.node.key()
     }
 
     /// The chain code.
     #[must_use]
     pub fn chain_code(&self) -> Box<Zeroizing<[u8; 32]>> {
-        let mut chain = Box::new(Zeroizing::new([0; 32]));
-        chain.copy_from_slice(self.node.split_at(32).1);
-        chain
+        self.node.chain_code()
     }
 
     /// The compressed public key.

@@ -359,18 +359,18 @@ fn derive(
 ) -> Result<DerivedKey, VaultServiceError> {
     match kind {
         KeyType::Ed25519 => {
-            let private = slip10::private_half(&slip10::node(seed, path));
+            let private = slip10::node(seed, path).key();
             let public = PublicHalf::new(&slip10::public_key(&private));
             Ok(DerivedKey::new(kind, private, public))
         }
         KeyType::Aes256Gcm => {
-            let private = slip10::private_half(&slip10::node(seed, path));
+            let private = slip10::node(seed, path).key();
             Ok(DerivedKey::new(kind, private, PublicHalf::new(&[])))
         }
         #[cfg(feature = "secp256k1")]
         KeyType::Secp256k1 => {
             let (node, public) = crate::bip32::node(seed, path)?;
-            Ok(DerivedKey::new(kind, slip10::private_half(&node), PublicHalf::new(&public)))
+            Ok(DerivedKey::new(kind, node.key(), PublicHalf::new(&public)))
         }
         #[cfg(not(feature = "secp256k1"))]
         KeyType::Secp256k1 => Err(VaultServiceError::UnsupportedKeyType),

@@ -31,6 +31,7 @@ mod handle;
 mod keys;
 mod memory;
 mod mnemonic;
+mod node;
 mod path;
 mod seed_file;
 mod slip10;

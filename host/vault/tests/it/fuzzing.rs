@@ -15,7 +15,7 @@ pub(crate) type Verdict = Result<bool, &'static str>;
 /// A derivation path; accepted, where it is one. It is written in one way, and has a key where every index is hardened.
 pub(crate) fn vault_path(bytes: &[u8]) -> Verdict {
     static SEED: LazyLock<Seed> = LazyLock::new(|| {
-        let mnemonic = Mnemonic::from_phrase(PHRASE).expect("a phrase");
+        let mnemonic = Mnemonic::from_phrase(PHRASE).unwrap();
         mnemonic.to_seed(None)
     });
     let Ok(text) = std::str::from_utf8(bytes) else { return Ok(false) };
