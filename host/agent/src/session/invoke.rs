@@ -10,14 +10,14 @@ use super::error::raises_limit;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Input {
+pub(super) struct Input {
     /// The session.
-    session: String,
+    pub(super) session: String,
     /// The operation, as `name` or `session/name`.
-    operation: String,
+    pub(super) operation: String,
     /// The operation's input.
     #[serde(default)]
-    input: Value,
+    pub(super) input: Value,
 }
 
 pub(super) fn registration(sessions: &Sessions) -> Result<Registration, SpecError> {

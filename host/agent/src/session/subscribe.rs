@@ -3,25 +3,11 @@
 use alknet_call::{CallError, CallScope, OperationSpec, Registration, SpecError, stream_handler};
 use futures_util::future::Either;
 use futures_util::stream::{self, Stream, StreamExt as _};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Sessions;
 use super::error::raises_limit;
-use super::invoke::full_name;
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Input {
-    /// The session.
-    session: String,
-    /// The subscription, as `name` or `session/name`.
-    operation: String,
-    /// Its input.
-    #[serde(default)]
-    input: Value,
-}
+use super::invoke::{Input, full_name};
 
 pub(super) fn registration(sessions: &Sessions) -> Result<Registration, SpecError> {
     let spec = OperationSpec::subscription::<Input, Value>("session/subscribe")?
