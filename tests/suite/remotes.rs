@@ -74,6 +74,16 @@ async fn a_tool_calls_an_operation_of_another_host() {
     assert!(trail.stdout.contains("\"peer\":\"worker\""), "{}", trail.stdout);
     host.stop().await;
     again.stop().await;
+    let shown = head.run(["audit", "tail", "--last", "1000", "--json"]).await.succeeds();
+    let records = shown.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let of_worker = records.map(|mut entry| entry["record"].take()).filter(|record| {
+        record["peer"] == "worker" && record["kind"].as_str().is_some_and(|kind| kind.starts_with("peer."))
+    });
+    let told: Vec<_> =
+        of_worker.map(|record| (record["kind"].clone(), record["operations"].clone())).collect();
+    let offered = json!(["worker/time/now", "worker/time/ticks"]);
+    let (attached, detached) = ((json!("peer.attached"), offered), (json!("peer.detached"), json!(null)));
+    assert_eq!(told, [attached.clone(), detached.clone(), attached, detached]);
 }
 
 #[tokio::test]

@@ -18,7 +18,56 @@ pub struct Checkpoint {
     pub root: Hash,
 }
 
+/// Which checkpoint an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one in the log's directory.
+    Published,
+    /// The one given in [`VerifyOptions`](crate::VerifyOptions).
+    Given,
+}
+
+/// Why a checkpoint does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointFault {
+    /// It is malformed, by another key, or forged.
+    #[error("the {which} checkpoint does not count: {fault}")]
+    Note {
+        /// Which checkpoint.
+        which: Which,
+        /// Why not.
+        fault: NoteError,
+    },
+    /// The given checkpoint is of another log.
+    #[error("the given checkpoint is of the log {found}, not of {expected}")]
+    OtherLog {
+        /// The origin in the given checkpoint.
+        found: String,
+        /// The origin in the published one.
+        expected: String,
+    },
+}
+
+impl CheckpointFault {
+    /// The kind of finding, in words that do not change.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Note { which, fault } => fault.reason(*which),
+            Self::OtherLog { .. } => "given-checkpoint-other-log",
+        }
+    }
+}
+
 impl Checkpoint {
+    /// Whether a given checkpoint is of the log that published another.
+    pub(crate) fn check_same_log(&self, published: &Self) -> Result<(), CheckpointFault> {
+        if self.origin == published.origin {
+            return Ok(());
+        }
+        let (found, expected) = (self.origin.clone(), published.origin.clone());
+        Err(CheckpointFault::OtherLog { found, expected })
+    }
+
     /// Reads a checkpoint and checks that `key`, under the name of the origin, signed it.
     ///
     /// # Errors
@@ -60,6 +109,15 @@ impl Checkpoint {
     }
 }
 
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Published => "published",
+            Self::Given => "given",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +130,37 @@ mod tests {
         assert_eq!(Checkpoint::open(&note, &key.public()), Ok(checkpoint));
         let other = Ed25519SecretKey::from_bytes(&[4; 32]).public();
         assert_eq!(Checkpoint::open(&note, &other), Err(NoteError::UnknownKey));
+    }
+
+    /// The example of C2SP tlog-checkpoint; that of tlog-witness, with two signatures of one name; and that of
+    /// tlog-cosignature, with a witness's. The specifications do not say the keys.
+    #[test]
+    fn published_examples_are_read() {
+        const BODY: &str =
+            "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+        const SIGNATURES: [&str; 3] = [
+            "— example.com/behind-the-sofa \
+             Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n",
+            "— example.com/behind-the-sofa \
+             opLqBQsREYCgu6xQkYQwJr9fo45a62DN9EdmHXnZdXNqlcVGlCum2Wks+49/V6267UEjw6QUXTS5Rovnzv++qbSzm9Q=\n",
+            "— witness.example.com/w1 \
+             jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n",
+        ];
+        let [own, second, witness] = SIGNATURES;
+        for signatures in [own.to_owned(), [own, second].concat(), [own, witness].concat()] {
+            let note = format!("{BODY}\n{signatures}");
+            let read = Checkpoint::open_unchecked(&note).unwrap();
+            assert_eq!((read.origin.as_str(), read.size), ("example.com/behind-the-sofa", 20_852_163));
+            let root = "0ac5186a91863e8e1d90c808014aa89bf5da8e3ee1d9f07630f0378f68f1ab62";
+            assert_eq!(read.root.to_string(), root);
+            // What they sign does not make them count for another key.
+            let key = Ed25519SecretKey::from_bytes(&[3; 32]);
+            assert_eq!(Checkpoint::open(&note, &key.public()), Err(NoteError::UnknownKey));
+            // Of ours, the same body is the same text, and unknown signatures beside ours do not harm.
+            let ours = read.sign(&key);
+            assert!(ours.starts_with(&format!("{BODY}\n— example.com/behind-the-sofa ")));
+            assert_eq!(Checkpoint::open(&format!("{ours}{signatures}"), &key.public()), Ok(read));
+        }
     }
 
     #[test]

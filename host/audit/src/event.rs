@@ -55,11 +55,17 @@ pub enum Event {
     /// A credential for another system was read.
     #[serde(rename = "credential.loaded")]
     CredentialLoaded(CredentialLoaded),
+    /// A peer offers operations that the host's own may call.
+    #[serde(rename = "peer.attached")]
+    PeerAttached(PeerAttached),
+    /// A peer's connection is over, and what it offered is gone.
+    #[serde(rename = "peer.detached")]
+    PeerDetached(PeerDetached),
 }
 
 impl Event {
     /// Every kind, as records name it.
-    pub(crate) const KINDS: [&str; 14] = [
+    pub(crate) const KINDS: [&str; 16] = [
         "session.opened",
         "session.closed",
         "operation.registered",
@@ -74,6 +80,8 @@ impl Event {
         "credential.changed",
         "secret.scrubbed",
         "credential.loaded",
+        "peer.attached",
+        "peer.detached",
     ];
 }
 
@@ -356,6 +364,26 @@ pub struct CredentialLoaded {
     pub credential: String,
     /// The operations that use it.
     pub used_by: String,
+}
+
+/// Operations that a peer announced, or that were imported from it. Many are in several records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeerAttached {
+    /// The peer's id.
+    pub peer: String,
+    /// The names of the operations.
+    pub operations: Vec<String>,
+    /// Whether it offers no others any more, but for those in the records behind this one.
+    pub replaces: bool,
+}
+
+/// The end of what a peer offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeerDetached {
+    /// The peer's id.
+    pub peer: String,
 }
 
 /// What happened to a known thing.

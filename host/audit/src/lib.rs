@@ -88,9 +88,9 @@ pub use writer::Durability;
 
 /// What the errors of this crate carry.
 pub mod fault {
+    pub use crate::checkpoint::{CheckpointFault, Which};
     pub use crate::index::IndexFault;
     pub use crate::merkle::InvalidHash;
     pub use crate::note::NoteError;
     pub use crate::record::RecordFault;
-    pub use crate::verify::Which;
 }

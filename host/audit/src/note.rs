@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 
-use crate::verify::Which;
+use crate::checkpoint::Which;
 
 /// The signature type of plain Ed25519 (C2SP signed-note).
 const ED25519: u8 = 1;
@@ -158,6 +158,22 @@ mod tests {
             assert_eq!(verifier_key(&name, &key), vkey);
             assert_eq!(Note::parse(text).unwrap().verify(&name, &key), Ok(()));
         }
+    }
+
+    /// The example at the top of C2SP signed-note, which does not say the key: the text ends at the last empty line.
+    #[test]
+    fn a_text_may_have_empty_lines() {
+        let text =
+            "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n";
+        let signature = "— quasimodo.example/salvatore \
+                         NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n";
+        let note = Note::parse(&format!("{text}\n{signature}")).unwrap();
+        assert_eq!(note.text, text);
+        let [only] = &note.signatures[..] else { panic!("one signature") };
+        assert_eq!(
+            (only.name.as_str(), only.key_id, only.bytes.len()),
+            ("quasimodo.example/salvatore", [0x36, 0x7b, 0xa0, 0x4b], 64)
+        );
     }
 
     #[test]

@@ -1,10 +1,16 @@
 //! The records of calls, as the dispatcher hands them over.
 
-use alknet_call::{Answered, AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Outcome, Recorded};
+use alknet_call::{
+    Answered, AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Outcome, PeerChange, Recorded,
+};
+use alknet_core::IdentityId;
 
 use crate::call_record::{CODE_OK, CallHex, CallKind, CallRecord, Text, VERSION};
 use crate::canonical::INTEGER_MAX;
+use crate::event::{Event, PeerAttached, PeerDetached};
 use crate::log::AuditLog;
+use crate::record::write_event;
+use crate::shared::Ticket;
 
 impl AuditSink for AuditLog {
     fn decided(&self, call: &CallFacts<'_>, decision: &Decision<'_>) -> Recorded {
@@ -31,6 +37,44 @@ impl AuditSink for AuditLog {
         let (code, micros, facts) = (Some(Text::from(code)), Some(micros), facts(call, CallKind::Finished));
         self.record(CallRecord { code, micros, output, items, ..facts })
     }
+
+    fn peer_changed(&self, peer: &IdentityId, change: &PeerChange<'_>) -> Recorded {
+        let recorded = peer_events(peer, change)
+            .try_fold(None, |_, event| self.append_with(|time, out| write_event(&event, time, out)));
+        recorded_as(recorded)
+    }
+}
+
+/// The records of a change: as many as it takes, since a record has an end.
+fn peer_events<'a>(peer: &'a IdentityId, change: &PeerChange<'a>) -> impl Iterator<Item = Event> {
+    let (names, replaces): (&[&str], bool) = match change {
+        PeerChange::Offered(names) => (names, false),
+        PeerChange::Replaced(names) => (names, true),
+        PeerChange::Left => (&[], false),
+    };
+    let peer = peer.as_str();
+    let left = matches!(change, PeerChange::Left);
+    let detached = left.then(|| Event::PeerDetached(PeerDetached { peer: peer.to_owned() }));
+    let chunks = if left { 0 } else { names.len().div_ceil(NAMES_MAX).max(1) };
+    let attached = (0..chunks).map(move |chunk| {
+        let operations = names.iter().skip(chunk * NAMES_MAX).take(NAMES_MAX).map(|name| (*name).to_owned());
+        let (peer, operations) = (peer.to_owned(), operations.collect());
+        Event::PeerAttached(PeerAttached { peer, operations, replaces: replaces && chunk == 0 })
+    });
+    detached.into_iter().chain(attached)
+}
+
+/// Names of at most 256 bytes in one record of at most 65,535.
+const NAMES_MAX: usize = 64;
+
+fn recorded_as(appended: Result<Option<Ticket>, AuditUnavailable>) -> Recorded {
+    match appended {
+        Ok(None) => Recorded::Done,
+        Ok(Some(ticket)) => {
+            Recorded::Pending(Box::pin(async { ticket.await.unwrap_or(Err(AuditUnavailable)) }))
+        }
+        Err(error) => Recorded::Failed(error),
+    }
 }
 
 impl AuditLog {
@@ -39,13 +83,7 @@ impl AuditLog {
             record.time = time;
             record.write(out);
         });
-        match appended {
-            Ok(None) => Recorded::Done,
-            Ok(Some(ticket)) => {
-                Recorded::Pending(Box::pin(async { ticket.await.unwrap_or(Err(AuditUnavailable)) }))
-            }
-            Err(error) => Recorded::Failed(error),
-        }
+        recorded_as(appended)
     }
 }
 

@@ -8,6 +8,7 @@ mod faults;
 mod index;
 mod kills;
 mod merkle;
+mod peers;
 mod proofs;
 mod prune;
 mod queries;

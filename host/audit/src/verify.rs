@@ -12,7 +12,7 @@ use alknet_core::PublicKey;
 use tokio::time::Instant;
 
 use crate::archive::{self, Piece};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointFault, Which};
 use crate::index::{self, IndexFault};
 use crate::layout::{Bundle, Layout};
 use crate::merkle::{Frontier, Hash, TILE_WIDTH};
@@ -79,15 +79,6 @@ pub enum SignatureState {
     Unchecked,
 }
 
-/// Which checkpoint an error is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// The one in the log's directory.
-    Published,
-    /// The one given in [`VerifyOptions`].
-    Given,
-}
-
 /// The first thing found wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
@@ -105,22 +96,9 @@ pub enum VerifyError {
         /// The log's directory.
         dir: PathBuf,
     },
-    /// A checkpoint is malformed, by another key, or forged.
-    #[error("the {which} checkpoint does not count: {fault}")]
-    Checkpoint {
-        /// Which checkpoint.
-        which: Which,
-        /// Why not.
-        fault: NoteError,
-    },
-    /// The given checkpoint is of another log.
-    #[error("the given checkpoint is of the log {found}, not of {expected}")]
-    OtherLog {
-        /// The origin in the given checkpoint.
-        found: String,
-        /// The origin in the published one.
-        expected: String,
-    },
+    /// A checkpoint does not count.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointFault),
     /// Records that a checkpoint covers are gone.
     #[error("the {which} checkpoint covers {covered} records, but only {found} are there")]
     Truncated {
@@ -260,8 +238,7 @@ impl VerifyError {
         match self {
             Self::Io { .. } => "unreadable",
             Self::CheckpointMissing { .. } => "checkpoint-missing",
-            Self::Checkpoint { which, fault } => fault.reason(*which),
-            Self::OtherLog { .. } => "given-checkpoint-other-log",
+            Self::Checkpoint(fault) => fault.reason(),
             Self::Truncated { which: Which::Published, .. } => "truncated",
             Self::Truncated { which: Which::Given, .. } => "rolled-back",
             Self::OtherTree { which: Which::Published, .. } => "root-differs",
@@ -342,21 +319,19 @@ fn checkpoints(
             Some(key) => Checkpoint::open(text, key),
             None => Checkpoint::open_unchecked(text),
         };
-        opened.map_err(|fault| VerifyError::Checkpoint { which, fault })
+        opened.map_err(|fault| CheckpointFault::Note { which, fault })
     };
     let path = layout.checkpoint();
     let bytes = archive::read_if_there(&path).map_err(at(&path))?;
     let bytes = bytes.ok_or_else(|| VerifyError::CheckpointMissing { dir: layout.dir().to_owned() })?;
     let text = String::from_utf8(bytes)
-        .map_err(|_| VerifyError::Checkpoint { which: Which::Published, fault: NoteError::Malformed })?;
+        .map_err(|_| CheckpointFault::Note { which: Which::Published, fault: NoteError::Malformed })?;
     let published = open(Which::Published, &text)?;
     let given = options.checkpoint.as_deref().map(|text| open(Which::Given, text)).transpose()?;
-    match given {
-        Some(given) if given.origin != published.origin => {
-            Err(VerifyError::OtherLog { found: given.origin, expected: published.origin })
-        }
-        given => Ok((published, given)),
+    if let Some(given) = &given {
+        given.check_same_log(&published)?;
     }
+    Ok((published, given))
 }
 
 /// One pass over all entries.
@@ -527,14 +502,5 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, VerifyError> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(at(path)(error)),
-    }
-}
-
-impl std::fmt::Display for Which {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Published => "published",
-            Self::Given => "given",
-        })
     }
 }

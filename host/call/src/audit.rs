@@ -17,6 +17,24 @@ pub trait AuditSink: Send + Sync + 'static {
 
     /// Records how an admitted call ended. Called before the reply.
     fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded;
+
+    /// Records what a peer offers to be composed, before it can be, and that it left, after. Calls that are recorded
+    /// later are no less durable: nobody waits for this record. A sink that is about calls alone keeps nothing of it.
+    fn peer_changed(&self, peer: &IdentityId, change: &PeerChange<'_>) -> Recorded {
+        let _ = (peer, change);
+        Recorded::Done
+    }
+}
+
+/// What changed about the operations of an attached peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerChange<'a> {
+    /// It offers these, beside those it offered before.
+    Offered(&'a [&'a str]),
+    /// It offers these and no others.
+    Replaced(&'a [&'a str]),
+    /// Its connection is over, and what it offered is gone.
+    Left,
 }
 
 /// The state of a record handed to the log.

@@ -50,7 +50,7 @@ impl Dispatcher {
     /// A dispatcher over a curated layer.
     pub fn new(curated: Registry, audit: Arc<dyn AuditSink>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
         let curated = Arc::new(curated);
-        let peers = Peers::new(Arc::clone(&curated), limits.peer_operations_max);
+        let peers = Peers::new(Arc::clone(&curated), Arc::clone(&audit), limits.peer_operations_max);
         let detached = Detached::new(limits.detached_calls_max);
         Self(Arc::new(Inner {
             curated,

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::remote::RemoteOperation;
 use crate::wire::{ImportError, spec_from_json};
 use crate::{
-    CallError, CallOptions, ErrorCode, Link, OfferError, OpName, OperationSpec, Registration,
-    RegistrationError,
+    AuditUnavailable, CallError, CallOptions, ErrorCode, Link, OfferError, OpName, OperationSpec,
+    Registration, RegistrationError,
 };
 
 /// Makes registrations of what something else offers.
@@ -58,6 +58,9 @@ pub enum AdapterError {
     /// A newer connection of the same peer has taken its place.
     #[error("a newer connection of this peer has taken its place")]
     Replaced,
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] AuditUnavailable),
 }
 
 /// Says of the name that an operation has at its peer whether it is imported.
@@ -198,6 +201,7 @@ impl From<OfferError> for AdapterError {
             OfferError::SamePeerCollision(name) => Self::SamePeerCollision(name),
             OfferError::TooMany(max) => Self::TooMany(max),
             OfferError::Replaced => Self::Replaced,
+            OfferError::Unrecorded(error) => Self::Unrecorded(error),
         }
     }
 }

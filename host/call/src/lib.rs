@@ -62,7 +62,9 @@ mod spec;
 mod wire;
 
 pub use adapter::CallAdapter;
-pub use audit::{Answered, AuditSink, AuditUnavailable, CallFacts, Decision, NoAudit, Outcome, Recorded};
+pub use audit::{
+    Answered, AuditSink, AuditUnavailable, CallFacts, Decision, NoAudit, Outcome, PeerChange, Recorded,
+};
 pub use authority::{AccessControl, Authority, Denied, Permit};
 pub use behalf::OnBehalfOf;
 pub use builtin::{DiscoveryError, with_discovery, with_peer_operations};

@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use alknet_core::IdentityId;
 use arc_swap::ArcSwap;
 
-use crate::{OpName, Provenance, Registration, RegistrationError, Registry};
+use crate::{
+    AuditSink, AuditUnavailable, OpName, PeerChange, Provenance, Recorded, Registration, RegistrationError,
+    Registry,
+};
 
 /// The peers of a host. Cheap to clone; every clone is the same.
 #[derive(Clone)]
@@ -17,6 +20,7 @@ pub struct Peers(Arc<Inner>);
 
 struct Inner {
     curated: Arc<Registry>,
+    audit: Arc<dyn AuditSink>,
     operations_max: usize,
     /// Held while the view is changed.
     generations: Mutex<u64>,
@@ -58,15 +62,18 @@ pub enum OfferError {
     /// A newer link of the same peer has taken its place.
     #[error("a newer connection of this peer has taken its place")]
     Replaced,
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] AuditUnavailable),
 }
 
 /// Beginnings of names that no peer may use: discovery and registration, sessions, binary channels.
 const RESERVED: [&str; 4] = ["services/", "op/", "session/", "channel"];
 
 impl Peers {
-    pub(crate) fn new(curated: Arc<Registry>, operations_max: usize) -> Self {
+    pub(crate) fn new(curated: Arc<Registry>, audit: Arc<dyn AuditSink>, operations_max: usize) -> Self {
         let view = ArcSwap::from_pointee(PeerSet::default());
-        Self(Arc::new(Inner { curated, operations_max, generations: Mutex::new(0), view }))
+        Self(Arc::new(Inner { curated, audit, operations_max, generations: Mutex::new(0), view }))
     }
 
     /// The peers at this moment.
@@ -151,8 +158,14 @@ impl Attachment {
         if operations.contains_key(&name) && !replace {
             return Err(RegistrationError::Exists(name).into());
         }
-        operations.insert(name, Arc::new(registration.served_by(self.peer.clone())));
-        self.put(operations)
+        operations.insert(name.clone(), Arc::new(registration.served_by(self.peer.clone())));
+        // The first of a link takes the place of what an older link offered.
+        let offered = [name.as_str()];
+        let is_first = operations.len() == 1;
+        self.put(
+            operations,
+            if is_first { PeerChange::Replaced(&offered) } else { PeerChange::Offered(&offered) },
+        )
     }
 
     /// Replaces all operations of the peer at once: calls see the old ones or the new ones, never some of both.
@@ -171,7 +184,9 @@ impl Attachment {
         }
         let _changing = self.peers.lock();
         self.operations()?;
-        self.put(operations)
+        let names: Vec<OpName> = operations.keys().cloned().collect();
+        let names: Vec<&str> = names.iter().map(OpName::as_str).collect();
+        self.put(operations, PeerChange::Replaced(&names))
     }
 
     /// What this link offers so far. Nothing, where the place is still an older link's.
@@ -183,10 +198,17 @@ impl Attachment {
         }
     }
 
-    fn put(&self, operations: BTreeMap<OpName, Arc<Registration>>) -> Result<(), OfferError> {
+    fn put(
+        &self,
+        operations: BTreeMap<OpName, Arc<Registration>>,
+        change: PeerChange<'_>,
+    ) -> Result<(), OfferError> {
         let max = self.peers.0.operations_max;
         if operations.len() > max {
             return Err(OfferError::TooMany(max));
+        }
+        if let Recorded::Failed(error) = self.peers.0.audit.peer_changed(&self.peer, &change) {
+            return Err(error.into());
         }
         let slot = Slot { peer: self.peer.clone(), generation: self.generation, operations };
         self.peers.change(|view| match view.0.iter_mut().find(|slot| slot.peer == self.peer) {
@@ -200,9 +222,14 @@ impl Attachment {
 impl Drop for Attachment {
     fn drop(&mut self) {
         let _changing = self.peers.lock();
-        self.peers.change(|view| {
-            view.0.retain(|slot| slot.peer != self.peer || slot.generation != self.generation);
-        });
+        let own = |slot: &Slot| slot.peer == self.peer && slot.generation == self.generation;
+        let offered = self.peers.0.view.load().iter().any(|slot| own(slot) && !slot.operations.is_empty());
+        self.peers.change(|view| view.0.retain(|slot| !own(slot)));
+        if offered
+            && let Recorded::Failed(error) = self.peers.0.audit.peer_changed(&self.peer, &PeerChange::Left)
+        {
+            tracing::warn!(peer = %self.peer, %error, "that a peer left is not on record");
+        }
     }
 }
 

@@ -7,12 +7,10 @@ use alknet_core::PublicKey;
 use super::{Evidence, Parsed, ProvenRecord, REGISTERED, statements};
 use crate::attest::{Attester, Envelope, PAYLOAD_TYPE};
 use crate::canonical;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointFault, Which};
 use crate::merkle::Hash;
-use crate::note::NoteError;
 use crate::proof::InclusionProof;
 use crate::record::{Record, RecordFault};
-use crate::verify::Which;
 
 /// What evidence proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,22 +48,9 @@ pub enum EvidenceError {
         /// The format it names.
         found: String,
     },
-    /// A checkpoint is malformed, by another key, or forged.
-    #[error("the {which} checkpoint does not count: {fault}")]
-    Checkpoint {
-        /// Which checkpoint.
-        which: Which,
-        /// Why not.
-        fault: NoteError,
-    },
-    /// The given checkpoint is of another log.
-    #[error("the given checkpoint is of the log {found}, not of {expected}")]
-    OtherLog {
-        /// The origin in the given checkpoint.
-        found: String,
-        /// The origin in the evidence.
-        expected: String,
-    },
+    /// A checkpoint does not count.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointFault),
     /// The given checkpoint covers more than the evidence's own: the log was rolled back.
     #[error("the given checkpoint covers {given} records, the one in the evidence only {size}")]
     RolledBack {
@@ -161,8 +146,7 @@ impl EvidenceError {
         match self {
             Self::Malformed { .. } => "evidence-malformed",
             Self::UnknownFormat { .. } => "evidence-format-unknown",
-            Self::Checkpoint { which, fault } => fault.reason(*which),
-            Self::OtherLog { .. } => "given-checkpoint-other-log",
+            Self::Checkpoint(fault) => fault.reason(),
             Self::RolledBack { .. } => "rolled-back",
             Self::NoConsistencyProof { .. } => "consistency-proof-missing",
             Self::Forked { .. } => "forked",
@@ -186,7 +170,7 @@ pub(super) fn verify(
     kept: Option<&str>,
 ) -> Result<EvidenceReport, EvidenceError> {
     let open = |which: Which, text: &str| {
-        Checkpoint::open(text, key).map_err(|fault| EvidenceError::Checkpoint { which, fault })
+        Checkpoint::open(text, key).map_err(|fault| CheckpointFault::Note { which, fault })
     };
     let checkpoint = open(Which::Published, &evidence.checkpoint)?;
     let kept = kept.map(|text| open(Which::Given, text)).transpose()?;
@@ -215,11 +199,8 @@ fn check_goes_on(
     kept: &Checkpoint,
     checkpoint: &Checkpoint,
 ) -> Result<(), EvidenceError> {
+    kept.check_same_log(checkpoint)?;
     let given = kept.size;
-    if kept.origin != checkpoint.origin {
-        let (found, expected) = (kept.origin.clone(), checkpoint.origin.clone());
-        return Err(EvidenceError::OtherLog { found, expected });
-    }
     if given > checkpoint.size {
         return Err(EvidenceError::RolledBack { given, size: checkpoint.size });
     }

@@ -59,6 +59,12 @@ fn one_of_each() -> Vec<Event> {
             credential: "github".to_owned(),
             used_by: "http/fetch".to_owned(),
         }),
+        Event::PeerAttached(PeerAttached {
+            peer: "worker".to_owned(),
+            operations: vec!["worker/echo".to_owned()],
+            replaces: true,
+        }),
+        Event::PeerDetached(PeerDetached { peer: "worker".to_owned() }),
     ]
 }
 

@@ -100,7 +100,9 @@ impl Facts {
             | Event::KeyChanged(_)
             | Event::CredentialChanged(_)
             | Event::SecretScrubbed(_)
-            | Event::CredentialLoaded(_) => return Ok(()),
+            | Event::CredentialLoaded(_)
+            | Event::PeerAttached(_)
+            | Event::PeerDetached(_) => return Ok(()),
         };
         if self.blind || self.sessions.contains(session) {
             Ok(())

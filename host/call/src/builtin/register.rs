@@ -68,5 +68,6 @@ fn refused(error: OfferError) -> CallError {
         | OfferError::Replaced => CallError::new(ErrorCode::ALREADY_EXISTS, text),
         OfferError::Registration(RegistrationError::Namespace(_) | RegistrationError::Kind { .. })
         | OfferError::TooMany(_) => CallError::invalid_input(text),
+        OfferError::Unrecorded(_) => CallError::internal(text).retryable(true),
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alknet_call::{
-    AdapterError, CallOptions, Client, Dispatcher, FromCall, ImportOptions, ImportedFrom, Limits, Link,
-    NoAudit, OfferError, OperationAdapter as _, PeerRef, Registration, RegistrationError, Registry,
-    handler_fn, stream_handler, with_discovery, with_peer_operations,
+    AdapterError, AuditUnavailable, CallOptions, Client, Dispatcher, FromCall, ImportOptions, ImportedFrom,
+    Limits, Link, NoAudit, OfferError, OperationAdapter as _, PeerRef, Registration, RegistrationError,
+    Registry, handler_fn, stream_handler, with_discovery, with_peer_operations,
 };
 use alknet_core::{AuthContext, Connection, IdentityId, Secret, SystemClock};
 use futures_util::stream;
@@ -408,4 +408,32 @@ async fn a_place_takes_imports_and_shadows_nothing() {
     let newer = host.peers().attach(id("w1"));
     newer.replace_all(Vec::new()).unwrap();
     assert_eq!(attachment.offer(import("w/y"), false).unwrap_err(), OfferError::Replaced);
+}
+
+#[tokio::test]
+async fn what_a_peer_offers_is_on_record_before_it_is_there() {
+    let audit = Arc::new(MemoryAudit::default());
+    let host = dispatcher_with(Vec::new(), audit.clone(), Limits::default());
+    let import = |name: &str| Registration::imported(ImportedFrom::Call, spec(name), echo());
+    let silent = host.peers().attach(id("w0"));
+    let attachment = host.peers().attach(id("w1"));
+    attachment.offer(import("w/a"), false).unwrap();
+    attachment.offer(import("w/b"), false).unwrap();
+    attachment.offer(import("w/b"), false).unwrap_err();
+    let newer = host.peers().attach(id("w1"));
+    newer.offer(import("w/c"), false).unwrap();
+    // The place is the newer link's: nobody leaves it.
+    drop(attachment);
+    newer.replace_all(vec![import("w/d"), import("w/e")]).unwrap();
+    audit.fail_decisions.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(newer.offer(import("w/f"), false).unwrap_err(), OfferError::Unrecorded(AuditUnavailable));
+    assert_eq!(newer.replace_all(Vec::new()).unwrap_err(), OfferError::Unrecorded(AuditUnavailable));
+    assert!(host.peers().described("w/f").is_none() && host.peers().described("w/d").is_some());
+    audit.fail_decisions.store(false, std::sync::atomic::Ordering::SeqCst);
+    drop(newer);
+    drop(silent);
+    assert_eq!(
+        audit.lines(),
+        ["w1 offers w/a", "w1 offers w/b too", "w1 offers w/c", "w1 offers w/d w/e", "w1 left"]
+    );
 }

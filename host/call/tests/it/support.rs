@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use alknet_call::{
     AccessControl, AuditSink, AuditUnavailable, Authority, CallFacts, Composition, Decision, Dispatcher,
-    Handler, Limits, NoAudit, OpName, OperationKind, OperationSpec, Outcome, Reach, Recorded, Registration,
-    Registry, handler_fn,
+    Handler, Limits, NoAudit, OpName, OperationKind, OperationSpec, Outcome, PeerChange, Reach, Recorded,
+    Registration, Registry, handler_fn,
 };
 use alknet_core::{
     AuthToken, BidiSource, Connection, Fingerprint, Grants, Identity, IdentityId, IdentityProvider,
@@ -107,6 +107,19 @@ impl AuditSink for MemoryAudit {
     fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded {
         let code = outcome.result.map_or_else(ToString::to_string, |_| "OK".to_owned());
         self.lines.lock().unwrap().push(format!("{} finished {code}", call.operation));
+        Recorded::Done
+    }
+
+    fn peer_changed(&self, peer: &IdentityId, change: &PeerChange<'_>) -> Recorded {
+        if self.fail_decisions.load(std::sync::atomic::Ordering::SeqCst) {
+            return Recorded::Failed(AuditUnavailable);
+        }
+        let said = match change {
+            PeerChange::Offered(names) => format!("offers {} too", names.join(" ")),
+            PeerChange::Replaced(names) => format!("offers {}", names.join(" ")),
+            PeerChange::Left => "left".to_owned(),
+        };
+        self.lines.lock().unwrap().push(format!("{peer} {said}"));
         Recorded::Done
     }
 }
