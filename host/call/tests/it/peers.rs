@@ -425,11 +425,11 @@ async fn what_a_peer_offers_is_on_record_before_it_is_there() {
     // The place is the newer link's: nobody leaves it.
     drop(attachment);
     newer.replace_all(vec![import("w/d"), import("w/e")]).unwrap();
-    audit.fail_decisions.store(true, std::sync::atomic::Ordering::SeqCst);
+    audit.fail_decisions.store(true, Ordering::SeqCst);
     assert_eq!(newer.offer(import("w/f"), false).unwrap_err(), OfferError::Unrecorded(AuditUnavailable));
     assert_eq!(newer.replace_all(Vec::new()).unwrap_err(), OfferError::Unrecorded(AuditUnavailable));
     assert!(host.peers().described("w/f").is_none() && host.peers().described("w/d").is_some());
-    audit.fail_decisions.store(false, std::sync::atomic::Ordering::SeqCst);
+    audit.fail_decisions.store(false, Ordering::SeqCst);
     drop(newer);
     drop(silent);
     assert_eq!(
