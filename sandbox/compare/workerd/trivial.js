@@ -1,0 +1,1 @@
+export default (i) => ({ sum: i.a + i.b });
