@@ -7,10 +7,15 @@ import shutil
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+TAIL_HEADER_BYTES = 12
+
+
+def header_of(data):
+    return data[:TAIL_HEADER_BYTES] if data.startswith(b"\0\0") else b""
 
 
 def unframe(data):
-    records, at = [], 0
+    records, at = [], len(header_of(data))
     while at + 2 <= len(data):
         length = int.from_bytes(data[at : at + 2], "big")
         records.append(data[at + 2 : at + 2 + length])
@@ -87,7 +92,7 @@ def edit_file(subject, edit):
                 records[a], records[b] = records[b], records[a]
             else:
                 raise ValueError(f"no such edit: {what}")
-            data = frame(records)
+            data = header_of(bytes(data)) + frame(records)
         path.write_bytes(bytes(data))
 
 

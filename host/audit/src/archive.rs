@@ -6,13 +6,14 @@ use std::path::Path;
 
 use crate::layout::{Bundle, Layout, TileFile};
 use crate::merkle::TILE_WIDTH;
+use crate::tail_file::TailFile;
 
 /// The entries found for one bundle index.
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// A full bundle's file.
     Full(Bundle),
-    /// The live tail: the log ends here.
+    /// A part of the tail: the log ends here unless it has 256 records.
     Tail(Bundle),
 }
 
@@ -28,20 +29,49 @@ impl Piece {
             Self::Full(bundle) | Self::Tail(bundle) => bundle,
         }
     }
+
+    /// Whether the log ends here.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self, Self::Tail(bundle) if bundle.entries.len() < TILE_WIDTH)
+    }
+}
+
+/// Reads one bundle after the other, and the tail file no more often than it takes.
+#[derive(Debug)]
+pub(crate) struct Pieces<'a> {
+    layout: &'a Layout,
+    tail: Option<TailFile>,
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn new(layout: &'a Layout) -> Self {
+        Self { layout, tail: None }
+    }
+
+    /// The entries with this index. All bundles before it must be full.
+    pub(crate) fn read(&mut self, index: u64) -> io::Result<Piece> {
+        loop {
+            if let Some(bytes) = read_if_there(&self.layout.entries(index))? {
+                return Ok(Piece::Full(Bundle::parse(bytes, TILE_WIDTH)));
+            }
+            let known = self.tail.as_ref().and_then(|tail| tail.bundle(index));
+            if let Some(bundle) = known.filter(|bundle| bundle.entries.len() == TILE_WIDTH) {
+                return Ok(Piece::Tail(bundle));
+            }
+            let tail = self.tail.insert(TailFile::read(self.layout, index)?);
+            match tail.bundle(index) {
+                Some(bundle) => return Ok(Piece::Tail(bundle)),
+                // The writer stores bundles before it takes them out of the tail.
+                None if self.layout.entries(index).try_exists()? => {}
+                None => return Ok(Piece::Tail(Bundle::default())),
+            }
+        }
+    }
 }
 
 /// The entries with this index. All bundles before it must be full.
 pub(crate) fn read_piece(layout: &Layout, index: u64) -> io::Result<Piece> {
-    loop {
-        if let Some(bytes) = read_if_there(&layout.entries(index))? {
-            return Ok(Piece::Full(Bundle::parse(bytes, TILE_WIDTH)));
-        }
-        let tail = read_if_there(&layout.tail())?.unwrap_or_default();
-        // The writer renames a full tail: if that happened meanwhile, the tail read may be of the next bundle.
-        if !layout.entries(index).try_exists()? {
-            return Ok(Piece::Tail(Bundle::parse(tail, TILE_WIDTH)));
-        }
-    }
+    Pieces::new(layout).read(index)
 }
 
 /// The first bundle whose entries are there: those before it were pruned.
@@ -55,13 +85,13 @@ pub(crate) fn first_bundle(layout: &Layout) -> io::Result<u64> {
 /// Records in the log: those of its full bundles and those of the tail.
 pub(crate) fn size(layout: &Layout) -> io::Result<u64> {
     let mut next = full_bundles(layout)?.map_or(0, |(_, last)| last + 1);
+    let mut pieces = Pieces::new(layout);
     loop {
-        match read_piece(layout, next)? {
-            Piece::Full(_) => next += 1,
-            Piece::Tail(tail) => {
-                return Ok(next * 256 + u64::try_from(tail.entries.len()).unwrap_or_default());
-            }
+        let piece = pieces.read(next)?;
+        if piece.is_last() {
+            return Ok(next * 256 + u64::try_from(piece.bundle().entries.len()).unwrap_or_default());
         }
+        next += 1;
     }
 }
 

@@ -106,7 +106,7 @@ impl AuditLog {
         let records = self.reader().raw(indexes)?;
         let checkpoint = self.checkpoint().map_err(|_| QueryError::Unpublished)?;
         let size = Checkpoint::open_unchecked(&checkpoint).map_err(|_| QueryError::Unpublished)?.size;
-        let mut tiles = self.tiles()?;
+        let mut tiles = self.tiles();
         let consistency = match options.from {
             Some(from) if from > size => return Err(QueryError::OutOfRange),
             Some(from) => Some(proof::consistency(&mut tiles, from, size)?),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use crate::archive::{self, Piece};
+use crate::archive::{self, Pieces};
 use crate::call_record::CallHex;
 use crate::layout::{Layout, TileFile};
 use crate::log;
@@ -190,10 +190,10 @@ impl Index {
         let mut leaf = None;
         let mut more = true;
         let mut scratch = Vec::new();
+        let mut pieces = Pieces::new(layout);
         let transaction = self.connection.transaction()?;
         for _ in 0..BUNDLES_PER_COMMIT {
-            let piece = archive::read_piece(layout, records / 256)
-                .map_err(|source| QueryError::io(layout.dir(), source))?;
+            let piece = pieces.read(records / 256).map_err(|source| QueryError::io(layout.dir(), source))?;
             let known = usize::try_from(records % 256).unwrap_or_default();
             let mut last = None;
             for bytes in piece.bundle().records().skip(known) {
@@ -204,7 +204,7 @@ impl Index {
                 last = Some(bytes);
             }
             leaf = last.map(Hash::of_leaf).or(leaf);
-            if matches!(piece, Piece::Tail(_)) || !records.is_multiple_of(256) {
+            if piece.is_last() {
                 more = false;
                 break;
             }

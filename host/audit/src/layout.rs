@@ -41,14 +41,19 @@ impl Layout {
         self.dir.join("checkpoint")
     }
 
-    /// The entries of the bundle that is not full yet.
+    /// The entries that are not stored as bundles yet.
     pub(crate) fn tail(&self) -> PathBuf {
         self.dir.join("tail")
     }
 
-    /// Where a partial tile is written before it gets its name.
-    pub(crate) fn partial_in_the_making(&self) -> PathBuf {
-        self.dir.join("partial.new")
+    /// Where a tile is written before it gets its name.
+    pub(crate) fn tile_in_the_making(&self) -> PathBuf {
+        self.dir.join("tile.new")
+    }
+
+    /// Where the next tail file is written before it gets its name.
+    pub(crate) fn next_tail(&self) -> PathBuf {
+        self.dir.join("tail.next")
     }
 
     /// The query index, which can be rebuilt from the log.
@@ -135,17 +140,20 @@ impl Bundle {
         let mut entries = Vec::with_capacity(max);
         let mut at = 0;
         while entries.len() < max
-            && let Some(length) = bytes.get(at..at + 2)
+            && let Some(end) = Self::end_of_record(&bytes, at)
         {
-            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-            // No record is empty: zeros are what a torn write leaves.
-            if length == 0 || bytes.len() < at + 2 + length {
-                break;
-            }
-            entries.push(at + 2..at + 2 + length);
-            at += 2 + length;
+            entries.push(at + 2..end);
+            at = end;
         }
         Self { bytes, entries }
+    }
+
+    /// Where the record ends whose frame begins at `at`; `None` when no whole one is there.
+    pub(crate) fn end_of_record(bytes: &[u8], at: usize) -> Option<usize> {
+        let length = u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?);
+        let end = at + 2 + usize::from(length);
+        // No record is empty: zeros are what a torn write leaves.
+        (length > 0 && end <= bytes.len()).then_some(end)
     }
 
     /// The bytes of one record.
@@ -167,6 +175,11 @@ impl Bundle {
     pub(crate) fn torn_bytes(&self) -> usize {
         self.bytes.len() - self.whole_bytes()
     }
+}
+
+/// The index of the tile at the right edge of a level.
+pub(crate) fn place(size: u64, level: u8) -> u64 {
+    size.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ mod note;
 pub mod proof;
 pub mod provenance;
 pub mod prune;
+mod publish;
 mod query;
 mod reader;
 mod record;
@@ -59,6 +60,7 @@ mod sources;
 pub mod stats;
 mod storage;
 mod tail;
+mod tail_file;
 #[cfg(test)]
 mod tests;
 mod threads;

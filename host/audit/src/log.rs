@@ -15,14 +15,14 @@ use serde_json::Value;
 
 use crate::digest::{Digester, derive_digest_key};
 use crate::event::{Event, HostRecovered, HostStopped};
-use crate::layout::{Layout, TileFile};
+use crate::layout::{Layout, TileFile, place};
 use crate::merkle::Hash;
 use crate::note;
 use crate::proof::{self, ConsistencyProof, InclusionProof, Tiles};
 use crate::reader::{AuditReader, QueryError};
 use crate::record::write_event;
 use crate::recover::{self, Found, OpenError, at, parse_tile};
-use crate::shared::{Setup, Shared, Ticket, place};
+use crate::shared::{Setup, Shared, Ticket};
 use crate::sources;
 use crate::storage::{OsStorage, Storage};
 use crate::threads;
@@ -245,7 +245,7 @@ impl AuditLog {
     /// # Errors
     /// [`QueryError::OutOfRange`] unless `index < size <= self.size()`.
     pub fn prove_inclusion(&self, index: u64, size: u64) -> Result<InclusionProof, QueryError> {
-        let mut tiles = self.tiles()?;
+        let mut tiles = self.tiles();
         if index >= size || size > tiles.snapshot.size {
             return Err(QueryError::OutOfRange);
         }
@@ -257,7 +257,7 @@ impl AuditLog {
     /// # Errors
     /// [`QueryError::OutOfRange`] unless `from <= to <= self.size()`.
     pub fn prove_consistency(&self, from: u64, to: u64) -> Result<ConsistencyProof, QueryError> {
-        let mut tiles = self.tiles()?;
+        let mut tiles = self.tiles();
         if from > to || to > tiles.snapshot.size {
             return Err(QueryError::OutOfRange);
         }
@@ -269,7 +269,7 @@ impl AuditLog {
     /// # Errors
     /// [`QueryError::OutOfRange`] unless `size <= self.size()`.
     pub fn root(&self, size: u64) -> Result<Hash, QueryError> {
-        let mut tiles = self.tiles()?;
+        let mut tiles = self.tiles();
         if size > tiles.snapshot.size {
             return Err(QueryError::OutOfRange);
         }
@@ -306,10 +306,9 @@ impl AuditLog {
     }
 
     /// The tree as it is now.
-    pub(crate) fn tiles(&self) -> Result<LiveTiles<'_>, QueryError> {
+    pub(crate) fn tiles(&self) -> LiveTiles<'_> {
         let shared = &self.0.shared;
-        let snapshot = shared.snapshot().map_err(|source| QueryError::io(shared.layout.dir(), source))?;
-        Ok(LiveTiles { layout: &shared.layout, snapshot })
+        LiveTiles { layout: &shared.layout, snapshot: shared.snapshot() }
     }
 }
 
@@ -372,15 +371,12 @@ fn restore(
     options: Options,
     found: Found,
 ) -> Result<Shared, OpenError> {
-    let Found { frontier, tail, checkpoint, dropped_bytes, clean, time, tiles, beyond } = found;
+    let Found { frontier, full, tail, checkpoint, dropped_bytes, clean, time, beyond } = found;
     let (dir, records) = (layout.dir().to_owned(), frontier.size());
     let covered = checkpoint.map(|checkpoint| checkpoint.size);
-    let mut writer = Writer::new(layout.clone(), Arc::clone(&storage), options.durability, frontier, tail);
+    let mut writer = Writer::new(layout.clone(), Arc::clone(&storage), frontier, full, tail);
     if covered.is_some() {
         writer.repair().map_err(at(&dir))?;
-    }
-    for tile in tiles {
-        writer.store_tile(&tile).map_err(at(&dir))?;
     }
     // From the end, so that a crash in between leaves no gap.
     for path in beyond.iter().rev() {
@@ -408,7 +404,7 @@ fn restore(
     Ok(shared)
 }
 
-/// Tiles of the live log: full ones from the disk, the right edge from memory.
+/// Tiles of the live log: what is stored from the disk, the rest from memory.
 pub(crate) struct LiveTiles<'a> {
     layout: &'a Layout,
     pub(crate) snapshot: Snapshot,
@@ -420,6 +416,10 @@ impl Tiles for LiveTiles<'_> {
     fn tile(&mut self, level: u8, index: u64) -> Result<Vec<Hash>, QueryError> {
         if index == place(self.snapshot.size, level) {
             return Ok(self.snapshot.levels.get(usize::from(level)).cloned().unwrap_or_default());
+        }
+        let mut unstored = self.snapshot.full.iter().flat_map(|bundle| &bundle.tiles);
+        if let Some(tile) = unstored.find(|tile| (tile.level, tile.index) == (level, index)) {
+            return Ok(tile.hashes.clone());
         }
         let path = self.layout.tile(TileFile::hashes(level, index));
         let bytes = fs::read(&path).map_err(|source| QueryError::io(&path, source))?;

@@ -125,8 +125,8 @@ pub(crate) struct FullTile {
 
 /// The hashes right of the last full tile, level by level: enough to append and to compute the root.
 ///
-/// Invariant: level 0 holds at most [`TILE_WIDTH`] hashes, every other level fewer; level 0 is emptied by
-/// [`Frontier::carry`], which the owner calls once the full tiles are stored.
+/// Invariant: level 0 holds at most [`TILE_WIDTH`] hashes, every other level fewer; the owner calls
+/// [`Frontier::carry`] when level 0 is full.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Frontier {
     size: u64,
@@ -163,36 +163,25 @@ impl Frontier {
         self.size += 1;
     }
 
-    /// The tiles that are full, lowest level first, when the current bundle is.
-    pub(crate) fn full_tiles(&self) -> Vec<FullTile> {
-        let mut full: Vec<FullTile> = Vec::new();
-        let mut span = self.size;
+    /// Moves full tiles into the levels above, and answers them, lowest level first.
+    pub(crate) fn carry(&mut self) -> Vec<FullTile> {
+        let mut full = Vec::new();
+        let (mut at, mut span) = (0, self.size);
         for level in 0..u8::MAX {
-            let hashes = self.levels.get(usize::from(level)).map_or(&[][..], Vec::as_slice);
-            let below = full.last();
-            if hashes.len() + usize::from(below.is_some()) < TILE_WIDTH {
+            let Some(hashes) = self.levels.get_mut(at).filter(|hashes| hashes.len() >= TILE_WIDTH) else {
                 break;
-            }
-            let carried = below.map(|tile| Hash::of_subtrees(&tile.hashes));
-            let hashes = hashes.iter().copied().chain(carried).collect();
+            };
+            let hashes = std::mem::replace(hashes, Vec::with_capacity(TILE_WIDTH));
+            let root = Hash::of_subtrees(&hashes);
             span >>= 8;
             full.push(FullTile { level, index: span.saturating_sub(1), hashes });
+            at += 1;
+            if self.levels.len() == at {
+                self.levels.push(Vec::new());
+            }
+            self.levels[at].push(root);
         }
         full
-    }
-
-    /// Moves full tiles into the levels above.
-    pub(crate) fn carry(&mut self) {
-        let mut level = 0;
-        while self.levels.get(level).is_some_and(|hashes| hashes.len() >= TILE_WIDTH) {
-            let root = Hash::of_subtrees(&self.levels[level]);
-            self.levels[level].clear();
-            level += 1;
-            if self.levels.len() == level {
-                self.levels.push(Vec::with_capacity(TILE_WIDTH));
-            }
-            self.levels[level].push(root);
-        }
     }
 
     /// The root of the tree (RFC 6962 §2.1).

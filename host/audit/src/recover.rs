@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use alknet_core::PublicKey;
 
-use crate::archive::{self, Piece};
+use crate::archive;
 use crate::checkpoint::Checkpoint;
 use crate::event::Event;
 use crate::layout::{Bundle, Layout, TileFile};
-use crate::merkle::{Frontier, FullTile, Hash, TILE_WIDTH};
+use crate::merkle::{Frontier, Hash, TILE_WIDTH};
 use crate::note::NoteError;
 use crate::reader::QueryError;
 use crate::record::{Record, RecordFault};
+use crate::tail_file::TailFile;
+use crate::writer::FullBundle;
 
 /// Why a log was not opened. Nothing on the disk was changed, but for a lock file.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +86,8 @@ pub enum OpenError {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) frontier: Frontier,
+    /// Full bundles that the checkpoint does not cover: they may not be stored, or be torn.
+    pub(crate) full: Vec<FullBundle>,
     /// The framed records right of the last full bundle.
     pub(crate) tail: Vec<u8>,
     pub(crate) checkpoint: Option<Checkpoint>,
@@ -93,8 +97,6 @@ pub(crate) struct Found {
     pub(crate) clean: bool,
     /// The time of the last record.
     pub(crate) time: u64,
-    /// Full tiles behind the checkpoint, which a power cut may have torn: to be written again.
-    pub(crate) tiles: Vec<FullTile>,
     /// Files that stand behind the end of the log and must go.
     pub(crate) beyond: Vec<PathBuf>,
 }
@@ -122,9 +124,9 @@ pub(crate) fn find(layout: &Layout, origin: &str, key: &PublicKey) -> Result<Fou
         layout,
         checkpoint: &checkpoint,
         frontier,
+        full: Vec::new(),
         last: None,
         dropped: 0,
-        tiles: Vec::new(),
         beyond: Vec::new(),
     }
     .walk()
@@ -135,12 +137,12 @@ impl Found {
     fn new_log() -> Self {
         Self {
             frontier: Frontier::default(),
+            full: Vec::new(),
             tail: Vec::new(),
             checkpoint: None,
             dropped_bytes: 0,
             clean: true,
             time: 0,
-            tiles: Vec::new(),
             beyond: Vec::new(),
         }
     }
@@ -176,9 +178,9 @@ struct Walk<'a> {
     layout: &'a Layout,
     checkpoint: &'a Checkpoint,
     frontier: Frontier,
+    full: Vec<FullBundle>,
     last: Option<(bool, u64)>,
     dropped: u64,
-    tiles: Vec<FullTile>,
     beyond: Vec<PathBuf>,
 }
 
@@ -186,28 +188,29 @@ impl Walk<'_> {
     fn walk(mut self) -> Result<Found, OpenError> {
         self.remember_last_before_tail()?;
         self.check_root()?;
+        let stored = self.first_unstored()?;
+        let file = TailFile::read(self.layout, stored).map_err(at(&self.layout.tail()))?;
         let tail = loop {
             let index = self.frontier.size() / 256;
-            let piece = archive::read_piece(self.layout, index).map_err(at(self.layout.dir()))?;
-            let whole = self.push_records(piece.bundle())?;
-            let end = whole.map_or(0, |at| piece.bundle().entries[at].end);
-            let torn = piece.bundle().bytes.len() - end;
-            let tail = piece.bundle().bytes[..end].to_vec();
-            match piece {
-                Piece::Full(_) if torn == 0 && self.frontier.width() == TILE_WIDTH => {
-                    self.tiles.append(&mut self.frontier.full_tiles());
-                    self.frontier.carry();
-                }
-                Piece::Full(_) => {
-                    // A power cut tore a bundle that no checkpoint covers: the log ends inside it.
-                    self.dropped += count(torn);
-                    self.drop_behind(index)?;
-                    break tail;
-                }
-                Piece::Tail(_) => {
-                    self.dropped += count(torn);
-                    break tail;
-                }
+            // Of a bundle that is also in the tail, the file may be torn.
+            let bundle = match file.bundle(index) {
+                Some(bundle) => bundle,
+                None => self.stored_bundle(index)?,
+            };
+            let whole = self.push_records(&bundle)?;
+            let end = whole.map_or(0, |at| bundle.entries[at].end);
+            let torn = bundle.bytes.len() - end;
+            let mut bytes = bundle.bytes;
+            bytes.truncate(end);
+            if self.frontier.width() == TILE_WIDTH {
+                let tiles = self.frontier.carry();
+                self.full.push(FullBundle { index, bytes: std::mem::take(&mut bytes), tiles });
+            }
+            if self.frontier.size() / 256 == index || torn > 0 {
+                // The log ends here, maybe inside of a bundle that a power cut tore.
+                self.dropped += count(torn);
+                self.drop_behind(index, &file);
+                break bytes;
             }
         };
         let (covered, found) = (self.checkpoint.size, self.frontier.size());
@@ -218,12 +221,12 @@ impl Walk<'_> {
         let (stopped, time) = self.last.unwrap_or((true, 0));
         Ok(Found {
             frontier: self.frontier,
+            full: self.full,
             tail,
             checkpoint: None,
             dropped_bytes: self.dropped,
             clean: stopped && self.dropped == 0,
             time,
-            tiles: self.tiles,
             beyond: self.beyond,
         })
     }
@@ -271,20 +274,40 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Everything in and behind the torn bundle `index` goes; the tail is written anew.
-    fn drop_behind(&mut self, index: u64) -> Result<(), OpenError> {
-        let tail = self.layout.tail();
-        self.dropped +=
-            archive::read_if_there(&tail).map_err(at(&tail))?.map_or(0, |bytes| count(bytes.len()));
-        for index in index.. {
+    /// The first bundle from the checkpoint on that has no file.
+    fn first_unstored(&self) -> Result<u64, OpenError> {
+        let mut index = self.frontier.size() / 256;
+        loop {
             let path = self.layout.entries(index);
+            if !path.try_exists().map_err(at(&path))? {
+                return Ok(index);
+            }
+            index += 1;
+        }
+    }
+
+    /// A bundle that the tail does not go back to.
+    fn stored_bundle(&self, index: u64) -> Result<Bundle, OpenError> {
+        let path = self.layout.entries(index);
+        let bytes = archive::read_if_there(&path).map_err(at(&path))?.unwrap_or_default();
+        Ok(Bundle::parse(bytes, TILE_WIDTH))
+    }
+
+    /// Everything behind the bundle `index`, in which the log ends, goes; the tail is written anew.
+    fn drop_behind(&mut self, index: u64, tail: &TailFile) {
+        let in_tail = (tail.first().max(index + 1)..).map_while(|index| tail.bundle(index));
+        let in_tail = in_tail.take_while(|bundle| !bundle.bytes.is_empty());
+        self.dropped += in_tail.map(|bundle| count(bundle.bytes.len())).sum::<u64>();
+        for stored in index.. {
+            let path = self.layout.entries(stored);
             let Ok(metadata) = fs::metadata(&path) else { break };
-            if !self.beyond.is_empty() {
+            if stored > index && stored < tail.first() {
                 self.dropped += metadata.len();
             }
-            self.beyond.push(path);
+            if stored >= self.frontier.size() / 256 {
+                self.beyond.push(path);
+            }
         }
-        Ok(())
     }
 
     /// Tiles that a lost bundle left behind.

@@ -1,9 +1,7 @@
-//! What all handles of a log and its threads share, and the three things they do: append, commit, publish.
+//! What all handles of a log and its threads share, and how they append and commit; `publish.rs` has the rest.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -13,10 +11,9 @@ use alknet_core::{Clock, Ed25519SecretKey};
 use tokio::sync::oneshot;
 
 use crate::canonical::INTEGER_MAX;
-use crate::checkpoint::Checkpoint;
-use crate::layout::{Layout, TileFile};
+use crate::layout::Layout;
 use crate::storage::Storage;
-use crate::writer::{Durability, Snapshot, Unsynced, WriteError, Writer, tile_bytes};
+use crate::writer::{Durability, Snapshot, Unsynced, WriteError, Writer};
 
 /// Times that a commit lets others run before it begins.
 const GATHER_TURNS: usize = 16;
@@ -41,21 +38,21 @@ pub(crate) struct Shared {
     /// Wakes the thread that syncs.
     commit_wanted: Condvar,
     /// Held while records are synced: whoever acknowledges some must not overtake who still syncs them.
-    syncing: Mutex<()>,
+    pub(crate) syncing: Mutex<()>,
     /// Held while publishing, so that checkpoints appear in order; the size tried last.
-    publishing: Mutex<u64>,
+    pub(crate) publishing: Mutex<u64>,
 }
 
 #[derive(Debug)]
-struct State {
-    writer: Writer,
+pub(crate) struct State {
+    pub(crate) writer: Writer,
     /// The time of the last record: records never go back in time.
     time: u64,
     waiters: VecDeque<Waiter>,
     /// Records since the last commit began.
     uncommitted: bool,
     /// Records covered by the published checkpoint.
-    published: u64,
+    pub(crate) published: u64,
     publisher: Publisher,
     health: Health,
     phase: Phase,
@@ -138,7 +135,7 @@ impl Shared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave the state half changed in a way that `repair` does not find.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,9 +223,9 @@ impl Shared {
         let (size, taken) = {
             let mut state = self.lock();
             state.uncommitted = false;
-            (state.writer.size(), state.writer.take_unsynced_tail())
+            (state.writer.size(), state.writer.take_unsynced())
         };
-        let result = taken.and_then(|unsynced| self.sync(unsynced));
+        let result = taken.and_then(|unsynced| self.sync(&unsynced));
         drop(turn);
         let (waiters, answer) = {
             let mut state = self.lock();
@@ -274,44 +271,14 @@ impl Shared {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Signs and publishes a checkpoint of every record so far; answers the signed note.
-    ///
-    /// What it covers is synced first, whatever the durability: a checkpoint must never name what a power
-    /// cut can still take.
-    pub(crate) fn publish(&self) -> io::Result<String> {
-        let mut tried = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (snapshot, unsynced, tiles) = {
-            let mut state = self.lock();
-            let snapshot = state.writer.snapshot()?;
-            (snapshot, state.writer.take_unsynced_tail()?, state.writer.take_unsynced_tiles())
-        };
-        let synced = self.sync(unsynced);
-        // Commits need not wait for the tiles.
-        drop(turn);
-        self.sync(tiles)?;
-        synced?;
-        let tried_before = std::mem::replace(&mut *tried, snapshot.size);
-        self.store_partial_tiles(&snapshot)?;
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
-        let note = checkpoint.sign(&self.key);
-        self.storage.replace_file(&self.layout.checkpoint(), note.as_bytes())?;
-        if self.durability == Durability::Disk {
-            self.storage.sync_dir(self.layout.dir())?;
-        }
-        let previous = std::mem::replace(&mut self.lock().published, snapshot.size);
-        self.remove_outgrown_partials(previous, snapshot.size);
-        self.remove_outgrown_partials(tried_before, snapshot.size);
-        Ok(note)
-    }
-
-    /// Syncs some files; the writer distrusts what cannot be synced.
-    fn sync(&self, unsynced: Unsynced) -> io::Result<()> {
-        unsynced.sync(&*self.storage).inspect_err(|_| self.lock().writer.distrust(unsynced))
+    /// Syncs the tail file; the writer distrusts what cannot be synced.
+    pub(crate) fn sync(&self, unsynced: &Unsynced) -> io::Result<()> {
+        let synced = unsynced.sync(&*self.storage, &self.layout);
+        synced.inspect_err(|_| self.lock().writer.distrust(unsynced))
     }
 
     /// The state that proofs are made from.
-    pub(crate) fn snapshot(&self) -> io::Result<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         self.lock().writer.snapshot()
     }
 
@@ -334,64 +301,6 @@ impl Shared {
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().phase == Phase::Closed
     }
-
-    fn store_partial_tiles(&self, snapshot: &Snapshot) -> io::Result<()> {
-        for (level, hashes) in (0..u8::MAX).zip(&snapshot.levels) {
-            let Some(width) = partial_width(hashes.len()) else {
-                continue;
-            };
-            let tile = TileFile::hashes(level, place(snapshot.size, level)).partial(width);
-            self.store_partial(tile, &tile_bytes(hashes))?;
-            if level == 0 {
-                self.store_partial(
-                    TileFile::entries(place(snapshot.size, 0)).partial(width),
-                    &snapshot.tail,
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Stores a partial tile so that readers never see half of it.
-    fn store_partial(&self, tile: TileFile, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.layout.partial_in_the_making();
-        self.storage.write_file(&temporary, bytes)?;
-        let path = self.layout.tile(tile);
-        self.storage.create_dir(path.parent().unwrap_or(&path))?;
-        self.storage.rename(&temporary, &path)
-    }
-
-    /// Removes the partial tiles of tiles that have become full (C2SP tlog-tiles allows it).
-    fn remove_outgrown_partials(&self, previous: u64, size: u64) {
-        for level in 0..8 {
-            let index = place(previous, level);
-            if place(size, level) > index {
-                self.remove_partials(TileFile::hashes(level, index));
-                if level == 0 {
-                    self.remove_partials(TileFile::entries(index));
-                }
-            }
-        }
-    }
-
-    /// Removes the partial tiles that a power cut may have torn: those at and behind the last checkpoint's edge.
-    pub(crate) fn remove_partials_from(&self, covered: u64) {
-        let size = self.size();
-        for level in 0..8 {
-            for index in place(covered, level)..=place(size, level) {
-                self.remove_partials(TileFile::hashes(level, index));
-                if level == 0 {
-                    self.remove_partials(TileFile::entries(index));
-                }
-            }
-        }
-    }
-
-    fn remove_partials(&self, tile: TileFile) {
-        let path = PathBuf::from(format!("{}.p", self.layout.tile(tile).display()));
-        // What is not there need not be removed, and what cannot be does no harm.
-        fs::remove_dir_all(path).ok();
-    }
 }
 
 impl State {
@@ -401,7 +310,7 @@ impl State {
 
     fn note_health(&mut self, error: Option<&WriteError>) {
         match (self.health, error) {
-            (Health::Good, Some(WriteError::Io(error))) => {
+            (Health::Good, Some(error @ (WriteError::Io(_) | WriteError::Unstored))) => {
                 self.health = Health::Failing;
                 tracing::error!(%error, "the audit log cannot be written: calls are refused");
             }
@@ -410,16 +319,7 @@ impl State {
                 tracing::info!("the audit log can be written again");
             }
             (_, Some(WriteError::TooLong)) => tracing::error!("an audit record is too long"),
-            (Health::Good, None) | (Health::Failing, Some(WriteError::Io(_))) => {}
+            (Health::Good, None) | (Health::Failing, Some(WriteError::Io(_) | WriteError::Unstored)) => {}
         }
     }
-}
-
-/// The index of the tile at the right edge of a level.
-pub(crate) fn place(size: u64, level: u8) -> u64 {
-    size.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0)
-}
-
-fn partial_width(hashes: usize) -> Option<u8> {
-    u8::try_from(hashes).ok().filter(|width| *width > 0)
 }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use alknet_core::PublicKey;
 use tokio::time::Instant;
 
-use crate::archive::{self, Piece};
+use crate::archive::{self, Piece, Pieces};
 use crate::checkpoint::{Checkpoint, CheckpointFault, Which};
 use crate::index::{self, IndexFault};
-use crate::layout::{Bundle, Layout};
+use crate::layout::{Bundle, Layout, place};
 use crate::merkle::{Frontier, Hash, TILE_WIDTH};
 use crate::note::NoteError;
 use crate::record::{Record, RecordFault};
@@ -368,10 +368,11 @@ impl Run<'_> {
 
     fn pass(&mut self) -> Result<(), VerifyError> {
         let mut scratch = Vec::new();
+        let mut pieces = Pieces::new(self.layout);
         loop {
             let index = self.frontier.size() / 256;
             let path = self.layout.entries(index);
-            let piece = archive::read_piece(self.layout, index).map_err(at(&path))?;
+            let piece = pieces.read(index).map_err(at(&path))?;
             let bundle = piece.bundle();
             match piece {
                 Piece::Full(_) => check_full(bundle, &path)?,
@@ -397,7 +398,7 @@ impl Run<'_> {
             if bundle.entries.len() == TILE_WIDTH {
                 self.check_full_tiles()?;
             }
-            if matches!(piece, Piece::Tail(_)) {
+            if piece.is_last() {
                 self.torn_bytes = count(bundle.torn_bytes());
                 self.check_sizes()?;
                 return self.check_pruning();
@@ -419,11 +420,10 @@ impl Run<'_> {
     }
 
     fn check_full_tiles(&mut self) -> Result<(), VerifyError> {
-        for tile in self.frontier.full_tiles() {
-            let required = tile.index < crate::shared::place(self.published.size, tile.level);
+        for tile in self.frontier.carry() {
+            let required = tile.index < place(self.published.size, tile.level);
             self.tiles.check_tile(self.layout, &tile, required)?;
         }
-        self.frontier.carry();
         Ok(())
     }
 

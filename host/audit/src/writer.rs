@@ -1,14 +1,17 @@
-//! The one writer of a log: appends records to the tail, turns full tails into bundles and tiles.
+//! The one writer of a log: appends records to the tail file, and keeps what is to be stored as bundles and tiles.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::layout::{Layout, TileFile};
+use crate::layout::Layout;
 use crate::merkle::{Frontier, FullTile, Hash, TILE_WIDTH};
 use crate::storage::Storage;
+use crate::tail_file::header;
+
+/// The longest tail file: when so much is not stored as bundles, something is wrong with storing them.
+const TAIL_BYTES_MAX: usize = 64 << 20;
 
 /// When a record counts as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +28,8 @@ pub enum Durability {
 pub(crate) enum WriteError {
     #[error("the record is longer than 65535 bytes")]
     TooLong,
+    #[error("{TAIL_BYTES_MAX} bytes of records wait to be stored as bundles")]
+    Unstored,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -34,19 +39,21 @@ pub(crate) enum WriteError {
 pub(crate) struct Writer {
     layout: Layout,
     storage: Arc<dyn Storage>,
-    durability: Durability,
     frontier: Frontier,
-    /// What the tail file holds, framed; kept to publish it and to write it again after an I/O error.
+    /// What the tail file begins with: full bundles that it may not lose yet, oldest first.
+    full: VecDeque<Arc<FullBundle>>,
+    /// What it goes on with: the records right of the last full bundle, framed.
     tail: Vec<u8>,
-    file: TailFile,
-    unsynced: Unsynced,
-    /// Bundles that a failed sync may have lost any part of.
-    suspect: Vec<FullTail>,
+    /// Its length.
+    bytes: usize,
+    file: TailState,
+    /// Whether a crash of the machine may still lose its name.
+    unnamed: bool,
 }
 
 /// What is known of the tail file.
 #[derive(Debug)]
-enum TailFile {
+enum TailState {
     /// It holds the tail and nothing else.
     Whole(Arc<File>),
     /// It may hold half a record behind the tail.
@@ -55,25 +62,19 @@ enum TailFile {
     Suspect,
 }
 
-/// Files and names that a crash of the machine may still lose.
-#[derive(Debug, Default)]
-pub(crate) struct Unsynced {
-    tail: Option<Arc<File>>,
-    /// Full tails, for durability `Disk`: records in them may not be acknowledged yet.
-    bundles: Vec<FullTail>,
-    /// Names that records are found by.
-    dirs: BTreeSet<PathBuf>,
-    /// Tiles and their names, which follow from the records: only a checkpoint relies on them.
-    tiles: Vec<Arc<File>>,
-    tile_dirs: BTreeSet<PathBuf>,
+/// 256 records, framed, with the tiles that they complete.
+#[derive(Debug)]
+pub(crate) struct FullBundle {
+    pub(crate) index: u64,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) tiles: Vec<FullTile>,
 }
 
-/// A tail that became a bundle, with what it holds, to be written again after an I/O error.
+/// What a crash of the machine may still lose.
 #[derive(Debug)]
-struct FullTail {
-    file: Arc<File>,
-    path: PathBuf,
-    bytes: Vec<u8>,
+pub(crate) struct Unsynced {
+    file: Option<Arc<File>>,
+    unnamed: bool,
 }
 
 /// The state of the log at one size, to sign and publish.
@@ -82,20 +83,41 @@ pub(crate) struct Snapshot {
     pub(crate) size: u64,
     pub(crate) root: Hash,
     pub(crate) levels: Vec<Vec<Hash>>,
+    /// Bundles that may not be stored yet.
+    pub(crate) full: Vec<Arc<FullBundle>>,
     pub(crate) tail: Vec<u8>,
 }
 
+/// A tail file that is to take the place of the one in use.
+#[derive(Debug)]
+pub(crate) struct NextTail {
+    /// The bundle that it begins with.
+    pub(crate) first: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl Writer {
-    /// A writer that goes on behind `tail`, which the tail file holds exactly, or which is written at once.
+    /// A writer that goes on behind these records, which are written to a new tail file before the next one.
     pub(crate) fn new(
         layout: Layout,
         storage: Arc<dyn Storage>,
-        durability: Durability,
         frontier: Frontier,
+        full: Vec<FullBundle>,
         tail: Vec<u8>,
     ) -> Self {
-        let (file, unsynced) = (TailFile::Suspect, Unsynced::default());
-        Self { layout, storage, durability, frontier, tail, file, unsynced, suspect: Vec::new() }
+        let full: VecDeque<_> = full.into_iter().map(Arc::new).collect();
+        let mut writer = Self {
+            layout,
+            storage,
+            frontier,
+            full,
+            tail,
+            bytes: 0,
+            file: TailState::Suspect,
+            unnamed: false,
+        };
+        writer.bytes = writer.content(0).bytes.len();
+        writer
     }
 
     /// Records in the log.
@@ -106,9 +128,8 @@ impl Writer {
     /// Appends the record that `write` puts behind what the buffer holds.
     pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), WriteError> {
         self.repair()?;
-        if self.frontier.width() == TILE_WIDTH {
-            self.rotate()?;
-            self.repair()?;
+        if self.bytes > TAIL_BYTES_MAX {
+            return Err(WriteError::Unstored);
         }
         let start = self.tail.len();
         self.tail.extend_from_slice(&[0, 0]);
@@ -125,146 +146,117 @@ impl Writer {
             self.repair().ok();
             return Err(error.into());
         }
+        self.bytes += self.tail.len() - start;
         self.frontier.push(Hash::of_leaf(&self.tail[start + 2..]));
+        if self.frontier.width() == TILE_WIDTH {
+            self.fill_bundle();
+        }
         Ok(())
     }
 
     /// Makes the tail file hold the tail and nothing else.
     pub(crate) fn repair(&mut self) -> io::Result<()> {
-        while let Some(bundle) = self.suspect.last() {
-            // It replaces the file only when it is whole and on the disk.
-            self.storage.replace_file(&bundle.path, &bundle.bytes)?;
-            self.suspect.pop();
-        }
         let file = match &self.file {
-            TailFile::Whole(_) => return Ok(()),
-            TailFile::Torn(file) => {
-                self.storage.set_len(file, length(&self.tail))?;
+            TailState::Whole(_) => return Ok(()),
+            TailState::Torn(file) => {
+                self.storage.set_len(file, length(self.bytes))?;
                 Arc::clone(file)
             }
-            TailFile::Suspect => {
-                let file = self.storage.replace_file(&self.layout.tail(), &self.tail)?;
-                self.unsynced.dirs.insert(self.layout.dir().to_owned());
+            TailState::Suspect => {
+                let file = self.storage.replace_file(&self.layout.tail(), &self.content(0).bytes)?;
+                self.unnamed = true;
                 file
             }
         };
-        self.file = TailFile::Whole(file);
+        self.file = TailState::Whole(file);
         Ok(())
     }
 
-    /// The log as it is now, with a full tail made a bundle first.
-    pub(crate) fn snapshot(&mut self) -> io::Result<Snapshot> {
-        self.repair()?;
-        if self.frontier.width() == TILE_WIDTH {
-            self.rotate()?;
+    /// The log as it is now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            size: self.size(),
+            root: self.frontier.root(),
+            levels: self.frontier.levels().to_vec(),
+            full: self.full.iter().cloned().collect(),
+            tail: self.tail.clone(),
         }
-        let levels = self.frontier.levels().to_vec();
-        Ok(Snapshot { size: self.size(), root: self.frontier.root(), levels, tail: self.tail.clone() })
     }
 
-    /// Hands over the tail file and the names to sync for the records so far to be durable.
-    ///
-    /// Of the tiles, which follow from the records, nothing is among them.
-    pub(crate) fn take_unsynced_tail(&mut self) -> io::Result<Unsynced> {
+    /// Hands over the tail file to sync for the records so far to be durable.
+    pub(crate) fn take_unsynced(&mut self) -> io::Result<Unsynced> {
         self.repair()?;
-        let tail = match &self.file {
-            TailFile::Whole(file) => Some(Arc::clone(file)),
-            TailFile::Torn(_) | TailFile::Suspect => None,
+        let file = match &self.file {
+            TailState::Whole(file) => Some(Arc::clone(file)),
+            TailState::Torn(_) | TailState::Suspect => None,
         };
-        let bundles = std::mem::take(&mut self.unsynced.bundles);
-        let dirs = std::mem::take(&mut self.unsynced.dirs);
-        Ok(Unsynced { tail, bundles, dirs, ..Unsynced::default() })
+        Ok(Unsynced { file, unnamed: std::mem::take(&mut self.unnamed) })
     }
 
-    /// Hands over what else a published checkpoint relies on.
-    pub(crate) fn take_unsynced_tiles(&mut self) -> Unsynced {
-        let tiles = std::mem::take(&mut self.unsynced.tiles);
-        let tile_dirs = std::mem::take(&mut self.unsynced.tile_dirs);
-        Unsynced { tiles, tile_dirs, ..Unsynced::default() }
+    /// Takes back what could not be synced: all that is in the tail is written again before the next record.
+    pub(crate) fn distrust(&mut self, unsynced: &Unsynced) {
+        self.unnamed |= unsynced.unnamed;
+        self.file = TailState::Suspect;
     }
 
-    /// Takes back what could not be synced; tail and bundles are written again before the next record.
-    pub(crate) fn distrust(&mut self, unsynced: Unsynced) {
-        self.suspect.extend(unsynced.bundles);
-        self.unsynced.dirs.extend(unsynced.dirs);
-        self.unsynced.tiles.extend(unsynced.tiles);
-        self.unsynced.tile_dirs.extend(unsynced.tile_dirs);
-        if unsynced.tail.is_some() {
-            self.file = TailFile::Suspect;
-        }
+    /// What a tail file would hold that begins behind the `stored` first bundles of the log.
+    pub(crate) fn next_tail(&self, stored: u64) -> NextTail {
+        let first = self.frontier.size() / 256 - length(self.full.len());
+        self.content(usize::try_from(stored.saturating_sub(first)).unwrap_or(usize::MAX))
+    }
+
+    /// Puts a new tail file in the place of the one in use, with what was appended since it was made. All that is
+    /// durable in the old one must be so in the new one.
+    pub(crate) fn switch(&mut self, next: &NextTail, file: Arc<File>) -> io::Result<()> {
+        let now = self.next_tail(next.first);
+        let since = now.bytes.get(next.bytes.len()..).unwrap_or_default();
+        self.storage.write_all_at(&file, since, length(next.bytes.len()))?;
+        self.storage.rename(&self.layout.next_tail(), &self.layout.tail())?;
+        let full = self.frontier.size() / 256 - next.first;
+        let stored = self.full.len().saturating_sub(usize::try_from(full).unwrap_or(usize::MAX));
+        self.full.drain(..stored);
+        self.bytes = now.bytes.len();
+        self.file = TailState::Whole(file);
+        self.unnamed = true;
+        Ok(())
+    }
+
+    /// What a tail file holds without the first `skip` of its full bundles.
+    fn content(&self, skip: usize) -> NextTail {
+        let kept = self.full.iter().skip(skip);
+        let first = self.frontier.size() / 256 - length(kept.len());
+        let mut bytes = header(first).to_vec();
+        kept.for_each(|bundle| bytes.extend_from_slice(&bundle.bytes));
+        bytes.extend_from_slice(&self.tail);
+        NextTail { first, bytes }
     }
 
     fn write_tail_from(&mut self, start: usize) -> io::Result<()> {
-        let TailFile::Whole(file) = &self.file else {
+        let TailState::Whole(file) = &self.file else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let offset = u64::try_from(start).unwrap_or(u64::MAX);
-        let result = self.storage.write_all_at(file, &self.tail[start..], offset);
+        let result = self.storage.write_all_at(file, &self.tail[start..], length(self.bytes));
         if result.is_err() {
-            self.file = TailFile::Torn(Arc::clone(file));
+            self.file = TailState::Torn(Arc::clone(file));
         }
         result
     }
 
-    /// Stores the tiles that the full tail completes, and gives the tail its place among the bundles.
-    ///
-    /// Safe to repeat after any failure: nothing in memory changes before the tail has its new name.
-    fn rotate(&mut self) -> io::Result<()> {
-        let TailFile::Whole(file) = &self.file else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        let file = Arc::clone(file);
-        self.store_full_tiles()?;
-        let bundle = self.frontier.size() / 256 - 1;
-        let path = self.layout.entries(bundle);
-        self.storage.create_dir(path.parent().unwrap_or(&path))?;
-        self.storage.rename(&self.layout.tail(), &path)?;
-        self.frontier.carry();
-        let bytes = std::mem::take(&mut self.tail);
-        self.file = TailFile::Suspect;
-        if self.durability == Durability::Disk {
-            self.unsynced.dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
-            self.unsynced.bundles.push(FullTail { file, path: path.clone(), bytes });
-            // The next tail must not reach the disk before this one has its name there: its folder is new at most
-            // once in a thousand times, and then so are those above.
-            let new = if bundle.is_multiple_of(1000) { usize::MAX } else { 1 };
-            dirs_of(&self.layout, &path).take(new).try_for_each(|dir| self.storage.sync_dir(dir))?;
-        } else {
-            self.tail = bytes;
-            self.tail.clear();
-            self.unsynced.tiles.push(file);
-            self.unsynced.tile_dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
-        }
-        self.file = TailFile::Whole(self.storage.create(&self.layout.tail())?);
-        self.unsynced.dirs.insert(self.layout.dir().to_owned());
-        Ok(())
+    /// Puts the records of a bundle that has become full aside, to be stored.
+    fn fill_bundle(&mut self) {
+        let index = self.frontier.size() / 256 - 1;
+        let room = Vec::with_capacity(self.tail.len());
+        let bytes = std::mem::replace(&mut self.tail, room);
+        let tiles = self.frontier.carry();
+        self.full.push_back(Arc::new(FullBundle { index, bytes, tiles }));
     }
-
-    fn store_full_tiles(&mut self) -> io::Result<()> {
-        self.frontier.full_tiles().iter().try_for_each(|tile| self.store_tile(tile))
-    }
-
-    /// Stores one full tile.
-    pub(crate) fn store_tile(&mut self, tile: &FullTile) -> io::Result<()> {
-        let path = self.layout.tile(TileFile::hashes(tile.level, tile.index));
-        let file = self.storage.write_file(&path, &tile_bytes(&tile.hashes))?;
-        self.unsynced.tiles.push(file);
-        self.unsynced.tile_dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
-        Ok(())
-    }
-}
-
-/// The directories between a file and the log's own, the innermost first.
-fn dirs_of<'a>(layout: &'a Layout, path: &'a Path) -> impl Iterator<Item = &'a Path> {
-    path.ancestors().skip(1).take_while(|dir| dir.starts_with(layout.dir()))
 }
 
 impl Unsynced {
-    /// Waits until everything in it is on the disk.
-    pub(crate) fn sync(&self, storage: &dyn Storage) -> io::Result<()> {
-        let bundles = self.bundles.iter().map(|bundle| &bundle.file);
-        self.tiles.iter().chain(bundles).chain(&self.tail).try_for_each(|file| storage.sync(file))?;
-        self.dirs.union(&self.tile_dirs).try_for_each(|dir| storage.sync_dir(dir))
+    /// Waits until it is on the disk.
+    pub(crate) fn sync(&self, storage: &dyn Storage, layout: &Layout) -> io::Result<()> {
+        self.file.iter().try_for_each(|file| storage.sync(file))?;
+        if self.unnamed { storage.sync_dir(layout.dir()) } else { Ok(()) }
     }
 }
 
@@ -273,6 +265,6 @@ pub(crate) fn tile_bytes(hashes: &[Hash]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| hash.0).collect()
 }
 
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

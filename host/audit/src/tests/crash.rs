@@ -6,6 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::support::*;
+use crate::layout::Bundle;
+use crate::tail_file::HEADER_BYTES;
 use crate::*;
 
 /// Records by index.
@@ -40,12 +42,7 @@ fn the_tail_is_cut_at_every_byte() {
     fill(&log, 3);
     let before = records(dir.path());
     let tail = fs::read(dir.path().join("tail")).unwrap();
-    let mut ends = vec![];
-    let mut at = 0;
-    while at < tail.len() {
-        at += 2 + usize::from(u16::from_be_bytes([tail[at], tail[at + 1]]));
-        ends.push(at);
-    }
+    let ends = ends_of_records(&tail, HEADER_BYTES);
     assert_eq!(ends.len(), 5);
     for cut in 0..=tail.len() {
         let image = image(dir.path());
@@ -62,7 +59,7 @@ fn the_tail_is_cut_at_every_byte() {
             assert_eq!(fs::read(image.path().join("tail")).unwrap(), tail[..cut]);
             continue;
         }
-        let torn = cut - ends[..whole].last().unwrap();
+        let torn = cut - ends[whole - 1];
         check_recovery(image.path(), &before, whole, u64::try_from(torn).unwrap());
     }
 }
@@ -76,26 +73,94 @@ fn what_a_power_cut_leaves_behind_the_checkpoint() {
     fill(&log, 600);
     let before = records(dir.path());
     let tail = fs::read(dir.path().join("tail")).unwrap();
-    let bundle = fs::read(dir.path().join("tile/entries/001")).unwrap();
-    let first = 2 + usize::from(u16::from_be_bytes([bundle[0], bundle[1]]));
+    let ends = ends_of_records(&tail, HEADER_BYTES);
+    let torn_from = |at: usize| u64::try_from(tail.len() - ends[at - 1]).unwrap();
 
     let zeros = image(dir.path());
     fs::write(zeros.path().join("tail"), [tail.as_slice(), &[0; 4096]].concat()).unwrap();
     check_recovery(zeros.path(), &before, 610, 4096);
 
-    // A page of the tail never reached the disk, what follows it did.
-    let hole = image(dir.path());
-    let mut torn = tail.clone();
-    torn[first + 10..first + 60].fill(0);
-    fs::write(hole.path().join("tail"), &torn).unwrap();
-    let kept = 2 + usize::from(u16::from_be_bytes([tail[0], tail[1]]));
-    check_recovery(hole.path(), &before, 513, u64::try_from(tail.len() - kept).unwrap());
+    // A page of the tail never reached the disk, what follows it did: in each bundle, in a record and in its length.
+    for record in [10, 255, 256, 300, 511, 512, 609] {
+        for hole in [ends[record - 1]..ends[record - 1] + 2, ends[record - 1] + 10..ends[record] - 10] {
+            let image = image(dir.path());
+            let mut torn = tail.clone();
+            torn[hole].fill(0);
+            fs::write(image.path().join("tail"), &torn).unwrap();
+            check_recovery(image.path(), &before, record, torn_from(record));
+        }
+    }
 
-    // A bundle was renamed before its content reached the disk.
-    let bundle_torn = image(dir.path());
-    fs::write(bundle_torn.path().join("tile/entries/001"), &bundle[..first + 1]).unwrap();
-    check_recovery(bundle_torn.path(), &before, 257, u64::try_from(1 + tail.len()).unwrap());
-    assert!(!bundle_torn.path().join("tile/0/001").exists());
+    // Nothing at all is torn, but nobody closed the log.
+    check_recovery(image(dir.path()).path(), &before, 610, 0);
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_publishing() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    fill(&log, 10);
+    log.checkpoint().unwrap();
+    fill(&log, 600);
+    let before = records(dir.path());
+    let unpublished = image(dir.path());
+    log.checkpoint().unwrap();
+    let published = image(dir.path());
+    let changed = |from: &Path, change: &dyn Fn(&Path)| {
+        let image = image(from);
+        change(image.path());
+        check_recovery(image.path(), &before, 610, 0);
+    };
+    let copy = |name: &str, to: &Path| {
+        fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
+        fs::copy(published.path().join(name), to.join(name)).unwrap();
+    };
+
+    // Some of the tiles are stored, whole or torn.
+    changed(unpublished.path(), &|to| copy("tile/0/000", to));
+    changed(unpublished.path(), &|to| {
+        for name in ["tile/0/000", "tile/entries/000", "tile/0/001", "tile/entries/001"] {
+            copy(name, to);
+        }
+    });
+    changed(unpublished.path(), &|to| {
+        copy("tile/entries/000", to);
+        fs::write(to.join("tile/entries/000"), [0; 100]).unwrap();
+        fs::write(to.join("tile/0/000"), [0; 100]).unwrap();
+    });
+    // All are, and the tail still holds them.
+    changed(published.path(), &|to| {
+        fs::copy(unpublished.path().join("tail"), to.join("tail")).unwrap();
+    });
+    // The next tail is being written, or has its name before the checkpoint has its own.
+    changed(published.path(), &|to| fs::write(to.join("tail.next"), [1; 50]).unwrap());
+    changed(published.path(), &|to| {
+        fs::copy(unpublished.path().join("checkpoint"), to.join("checkpoint")).unwrap();
+    });
+    changed(published.path(), &|_| {});
+}
+
+/// Logs of earlier versions kept full bundles outside of the tail, which had no header.
+#[test]
+fn a_log_whose_tail_has_no_header() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path());
+    fill(&log, 10);
+    log.checkpoint().unwrap();
+    let checkpoint = fs::read(dir.path().join("checkpoint")).unwrap();
+    fill(&log, 600);
+    let before = records(dir.path());
+    log.checkpoint().unwrap();
+    fs::write(dir.path().join("checkpoint"), checkpoint).unwrap();
+    for partial in ["tile/0/002.p", "tile/entries/002.p"] {
+        fs::remove_dir_all(dir.path().join(partial)).unwrap();
+    }
+    let tail = fs::read(dir.path().join("tail")).unwrap().split_off(HEADER_BYTES);
+    fs::write(dir.path().join("tail"), &tail).unwrap();
+    let bundle = fs::read(dir.path().join("tile/entries/001")).unwrap();
+    let first = ends_of_records(&bundle, 0)[0];
+
+    check_recovery(image(dir.path()).path(), &before, 610, 0);
 
     // Tiles are computed again from the entries.
     let tiles = image(dir.path());
@@ -103,31 +168,26 @@ fn what_a_power_cut_leaves_behind_the_checkpoint() {
     fs::remove_file(tiles.path().join("tile/0/001")).unwrap();
     check_recovery(tiles.path(), &before, 610, 0);
 
-    // Nothing at all is torn, but nobody closed the log.
-    check_recovery(image(dir.path()).path(), &before, 610, 0);
+    // A bundle was renamed before its content reached the disk.
+    let bundle_torn = image(dir.path());
+    fs::write(bundle_torn.path().join("tile/entries/001"), &bundle[..first + 1]).unwrap();
+    check_recovery(bundle_torn.path(), &before, 257, u64::try_from(1 + tail.len()).unwrap());
+    assert!(!bundle_torn.path().join("tile/0/001").exists());
+
+    // The tail became a bundle, and no new one was made.
+    let rotated = image(dir.path());
+    fs::remove_file(rotated.path().join("tail")).unwrap();
+    check_recovery(rotated.path(), &before[..512], 512, 0);
 }
 
-#[test]
-fn a_crash_between_any_two_steps_of_a_rotation() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = open(dir.path());
-    fill(&log, 256);
-    let before = records(dir.path());
-    // The tail is full, no tile is written yet.
-    let full_tail = image(dir.path());
-    assert!(!full_tail.path().join("tile").exists());
-    fill(&log, 1);
-    let rotated = image(dir.path());
-    check_recovery(full_tail.path(), &before, 256, 0);
-
-    // The tile is written, the tail not renamed.
-    let tile_only = image(rotated.path());
-    fs::rename(tile_only.path().join("tile/entries/000"), tile_only.path().join("tail")).unwrap();
-    check_recovery(tile_only.path(), &before, 256, 0);
-
-    // The tail is renamed, no new one made.
-    fs::remove_file(rotated.path().join("tail")).unwrap();
-    check_recovery(rotated.path(), &before, 256, 0);
+/// Where records end, the first of which begins at `at`.
+fn ends_of_records(bytes: &[u8], mut at: usize) -> Vec<usize> {
+    let mut ends = vec![];
+    while let Some(end) = Bundle::end_of_record(bytes, at) {
+        at = end;
+        ends.push(at);
+    }
+    ends
 }
 
 #[test]

@@ -6,10 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{VerifyError, at, read};
-use crate::layout::{Bundle, Layout, TileFile};
+use crate::layout::{Bundle, Layout, TileFile, place};
 use crate::merkle::{Frontier, FullTile, Hash, TILE_WIDTH};
 use crate::recover::parse_tile;
-use crate::shared::place;
 use crate::writer::tile_bytes;
 
 /// The files below `tile/` that no record has accounted for yet.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::layout;
+use crate::tail_file::HEADER_BYTES;
 
 /// One change of a subject. `file` is a path below a log's folder; evidence is a single file.
 #[derive(Debug, Deserialize)]
@@ -129,12 +130,15 @@ fn json(file: &Path, with: impl FnOnce(&mut Value)) -> io::Result<()> {
 }
 
 fn reframe(file: &Path, with: impl FnOnce(&mut Vec<Vec<u8>>)) -> io::Result<()> {
-    let bundle = layout::Bundle::parse(fs::read(file)?, 256);
+    let mut framed = fs::read(file)?;
+    // Bundles have no header, tails have one: it begins with a length that no record has.
+    let header = if framed.starts_with(&[0, 0]) { HEADER_BYTES } else { 0 };
+    let bundle = layout::Bundle::parse(framed.split_off(header), 256);
     let mut records = bundle.records().map(<[u8]>::to_vec).collect();
     with(&mut records);
-    let framed = records.into_iter().flat_map(|record| {
-        let length = u16::try_from(record.len()).unwrap().to_be_bytes();
-        length.into_iter().chain(record).collect::<Vec<_>>()
-    });
-    fs::write(file, framed.collect::<Vec<_>>())
+    for record in records {
+        framed.extend(u16::try_from(record.len()).unwrap().to_be_bytes());
+        framed.extend(record);
+    }
+    fs::write(file, framed)
 }
