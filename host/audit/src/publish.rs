@@ -9,87 +9,78 @@ use std::sync::PoisonError;
 use crate::checkpoint::Checkpoint;
 use crate::layout::{Layout, TileFile, place};
 use crate::shared::Shared;
-use crate::writer::{Durability, FullBundle, Snapshot, tile_bytes};
+use crate::writer::{FullBundle, Snapshot, tile_bytes};
 
 impl Shared {
     /// Signs and publishes a checkpoint of every record so far; answers the signed note.
     ///
-    /// What it covers is synced first, whatever the durability: a checkpoint must never name what a power
-    /// cut can still take.
+    /// What it covers is on the disk first, whatever the durability, in bundles or in the tail: a checkpoint must
+    /// never name what a power cut can still take.
     pub(crate) fn publish(&self) -> io::Result<String> {
         let mut tried = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (snapshot, unsynced) = {
-            let mut state = self.lock();
-            (state.writer.snapshot(), state.writer.take_unsynced()?)
-        };
-        self.sync(&unsynced)?;
-        // Commits need not wait for the tiles.
-        drop(turn);
-        self.store_bundles(&snapshot)?;
-        let tried_before = std::mem::replace(&mut *tried, snapshot.size);
+        let published = self.publish_in_turn(&mut tried);
+        self.note_published(published.is_ok());
+        published
+    }
+
+    fn publish_in_turn(&self, tried: &mut u64) -> io::Result<String> {
+        let snapshot = self.snapshot();
+        match snapshot.full.last() {
+            Some(last) => {
+                self.store_bundles(&snapshot)?;
+                self.begin_tail(last.index + 1)?;
+            }
+            None => self.sync_tail()?,
+        }
+        let tried_before = std::mem::replace(tried, snapshot.size);
         self.store_partial_tiles(&snapshot)?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
         let note = checkpoint.sign(&self.key);
         self.storage.replace_file(&self.layout.checkpoint(), note.as_bytes())?;
-        if self.durability == Durability::Disk {
-            self.storage.sync_dir(self.layout.dir())?;
-        }
+        self.storage.sync_dir(self.layout.dir())?;
         let previous = std::mem::replace(&mut self.lock().published, snapshot.size);
         self.remove_outgrown_partials(previous, snapshot.size);
         self.remove_outgrown_partials(tried_before, snapshot.size);
-        if let Some(last) = snapshot.full.last() {
-            self.shorten_tail(last.index + 1)?;
-        }
         Ok(note)
     }
 
     /// Gives bundles and the tiles that they complete their files, and sees them to the disk.
     fn store_bundles(&self, snapshot: &Snapshot) -> io::Result<()> {
         let mut dirs = BTreeSet::new();
+        let mut note = |path: PathBuf| dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
         for FullBundle { index, bytes, tiles } in snapshot.full.iter().map(|bundle| &**bundle) {
             for tile in tiles {
                 let file = TileFile::hashes(tile.level, tile.index);
-                self.store_tile(file, &tile_bytes(&tile.hashes), &mut dirs)?;
+                note(self.store_tile(file, &tile_bytes(&tile.hashes))?);
             }
-            self.store_tile(TileFile::entries(*index), bytes, &mut dirs)?;
+            note(self.store_tile(TileFile::entries(*index), bytes)?);
         }
         dirs.iter().try_for_each(|dir| self.storage.sync_dir(dir))
     }
 
-    /// Stores one tile, which is there whole or not at all, also after a crash. Its name is in `dirs`, to be synced.
-    fn store_tile(&self, tile: TileFile, bytes: &[u8], dirs: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-        let temporary = self.layout.tile_in_the_making();
-        let file = self.storage.write_file(&temporary, bytes)?;
-        self.storage.sync(&file)?;
-        let path = self.layout.tile(tile);
-        self.rename_tile(&temporary, &path)?;
-        dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
-        Ok(())
-    }
-
+    /// Stores the tiles at the right edge, which are outgrown by the next checkpoint.
     fn store_partial_tiles(&self, snapshot: &Snapshot) -> io::Result<()> {
         for (level, hashes) in (0..u8::MAX).zip(&snapshot.levels) {
             let Some(width) = partial_width(hashes.len()) else {
                 continue;
             };
-            let tile = TileFile::hashes(level, place(snapshot.size, level)).partial(width);
-            self.store_partial(tile, &tile_bytes(hashes))?;
+            let index = place(snapshot.size, level);
+            self.store_tile(TileFile::hashes(level, index).partial(width), &tile_bytes(hashes))?;
             if level == 0 {
-                self.store_partial(
-                    TileFile::entries(place(snapshot.size, 0)).partial(width),
-                    &snapshot.tail,
-                )?;
+                self.store_tile(TileFile::entries(index).partial(width), &snapshot.tail)?;
             }
         }
         Ok(())
     }
 
-    /// Stores a partial tile so that readers never see half of it. The tail has what a crash takes of it.
-    fn store_partial(&self, tile: TileFile, bytes: &[u8]) -> io::Result<()> {
+    /// Stores one tile, which is there whole or not at all, also after a crash; answers its path.
+    fn store_tile(&self, tile: TileFile, bytes: &[u8]) -> io::Result<PathBuf> {
         let temporary = self.layout.tile_in_the_making();
-        self.storage.write_file(&temporary, bytes)?;
-        self.rename_tile(&temporary, &self.layout.tile(tile))
+        let file = self.storage.write_file(&temporary, bytes)?;
+        self.storage.sync(&file)?;
+        let path = self.layout.tile(tile);
+        self.rename_tile(&temporary, &path)?;
+        Ok(path)
     }
 
     fn rename_tile(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -102,16 +93,30 @@ impl Shared {
         }
     }
 
-    /// Begins a new tail file behind the `stored` first bundles. Records are appended meanwhile, but none is
-    /// acknowledged as durable: what is, must be so in the new file too.
-    fn shorten_tail(&self, stored: u64) -> io::Result<()> {
+    /// Begins a new tail file behind the `stored` first bundles, and sees it to the disk with all that it takes over.
+    ///
+    /// Records are appended meanwhile, but none is acknowledged as durable: what is, must be so in the new file too.
+    fn begin_tail(&self, stored: u64) -> io::Result<()> {
         let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let next = self.lock().writer.next_tail(stored);
         let file = self.storage.write_file(&self.layout.next_tail(), &next.bytes)?;
         self.storage.sync(&file)?;
-        let switched = self.lock().writer.switch(&next, file);
+        self.lock().writer.switch(&next, file)?;
+        let synced = self.sync_taken();
         drop(turn);
-        switched
+        synced
+    }
+
+    fn sync_tail(&self) -> io::Result<()> {
+        let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let synced = self.sync_taken();
+        drop(turn);
+        synced
+    }
+
+    fn sync_taken(&self) -> io::Result<()> {
+        let unsynced = self.lock().writer.take_unsynced()?;
+        self.sync(&unsynced)
     }
 
     /// Removes the partial tiles of tiles that have become full (C2SP tlog-tiles allows it).

@@ -3,20 +3,20 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use alknet_call::AuditUnavailable;
 use alknet_core::{Clock, Ed25519SecretKey};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::canonical::INTEGER_MAX;
 use crate::layout::Layout;
 use crate::storage::Storage;
 use crate::writer::{Durability, Snapshot, Unsynced, WriteError, Writer};
 
-/// Times that a commit lets others run before it begins.
-const GATHER_TURNS: usize = 16;
+/// How long an append waits for the tail to become shorter.
+const ROOM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Resolves when a record is on the disk, or will not be.
 pub(crate) type Ticket = oneshot::Receiver<Result<(), AuditUnavailable>>;
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     publish_wanted: Condvar,
     /// Wakes the thread that syncs.
     commit_wanted: Condvar,
+    /// Wakes those who wait for the tail to become shorter.
+    stored: Condvar,
     /// Held while records are synced: whoever acknowledges some must not overtake who still syncs them.
     pub(crate) syncing: Mutex<()>,
     /// Held while publishing, so that checkpoints appear in order; the size tried last.
@@ -51,10 +53,17 @@ pub(crate) struct State {
     waiters: VecDeque<Waiter>,
     /// Records since the last commit began.
     uncommitted: bool,
+    /// Who waited for the last commit, or for the next one when it ended.
+    expected: usize,
+    /// How long the last sync took.
+    sync_time: Duration,
     /// Records covered by the published checkpoint.
     pub(crate) published: u64,
     publisher: Publisher,
+    /// Of appending.
     health: Health,
+    /// Of publishing.
+    storing: Health,
     phase: Phase,
 }
 
@@ -113,9 +122,12 @@ impl Shared {
             time,
             waiters: VecDeque::new(),
             uncommitted: false,
+            expected: 0,
+            sync_time: Duration::ZERO,
             published,
             publisher: Publisher::Busy,
             health: Health::Good,
+            storing: Health::Good,
             phase: Phase::Open,
         };
         Self {
@@ -130,6 +142,7 @@ impl Shared {
             state: Mutex::new(state),
             publish_wanted: Condvar::new(),
             commit_wanted: Condvar::new(),
+            stored: Condvar::new(),
             syncing: Mutex::new(()),
             publishing: Mutex::new(published),
         }
@@ -152,10 +165,22 @@ impl Shared {
         write: impl FnOnce(u64, &mut Vec<u8>),
     ) -> Result<Option<Ticket>, AuditUnavailable> {
         let mut state = self.lock();
+        if state.writer.is_full() {
+            state = self.wait_for_room(state);
+        }
         if state.phase == Phase::Closed {
             return Err(AuditUnavailable);
         }
         self.append_locked(&mut state, write)
+    }
+
+    /// Holds who appends back while the tail is longer than it may be, as long as it is being stored.
+    fn wait_for_room<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let full = |state: &mut State| {
+            state.writer.is_full() && state.storing == Health::Good && state.phase == Phase::Open
+        };
+        let waited = self.stored.wait_timeout_while(state, ROOM_PATIENCE, full);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Appends the last record; there will be no other.
@@ -189,7 +214,7 @@ impl Shared {
         }
         let (done, ticket) = oneshot::channel();
         state.waiters.push_back(Waiter { size, done });
-        if !state.uncommitted {
+        if !state.uncommitted || state.waiters.len() == state.expected {
             state.uncommitted = true;
             self.commit_wanted.notify_one();
         }
@@ -203,17 +228,14 @@ impl Shared {
         state.unwrap_or_else(PoisonError::into_inner).phase == Phase::Open
     }
 
-    /// Lets those append who are about to, as long as more come: what one commit has told, the next one takes along.
+    /// Lets those append who are about to: as many as the last commit has told, each of whom may have another record.
+    /// It waits for no more than half the time that a sync takes.
     pub(crate) fn gather(&self) {
-        let mut seen = 0;
-        for _ in 0..GATHER_TURNS {
-            let waiting = self.lock().waiters.len();
-            if waiting == seen {
-                return;
-            }
-            seen = waiting;
-            thread::yield_now();
-        }
+        let state = self.lock();
+        let patience = state.sync_time / 2;
+        let few = |state: &mut State| state.waiters.len() < state.expected && state.phase == Phase::Open;
+        let waited = self.commit_wanted.wait_timeout_while(state, patience, few);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Syncs every record appended so far and tells those who wait for one. What is appended meanwhile is
@@ -225,10 +247,14 @@ impl Shared {
             state.uncommitted = false;
             (state.writer.size(), state.writer.take_unsynced())
         };
+        let begin = Instant::now();
         let result = taken.and_then(|unsynced| self.sync(&unsynced));
+        let sync_time = begin.elapsed();
         drop(turn);
         let (waiters, answer) = {
             let mut state = self.lock();
+            state.sync_time = sync_time;
+            state.expected = state.waiters.len();
             match result {
                 Ok(()) => {
                     let durable = state.waiters.partition_point(|waiter| waiter.size <= size);
@@ -280,6 +306,12 @@ impl Shared {
     /// The state that proofs are made from.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.lock().writer.snapshot()
+    }
+
+    /// Notes how publishing went, for those who wait for it.
+    pub(crate) fn note_published(&self, went_well: bool) {
+        self.lock().storing = if went_well { Health::Good } else { Health::Failing };
+        self.stored.notify_all();
     }
 
     /// Tells the threads to end.

@@ -9,6 +9,8 @@ mod index;
 mod kills;
 mod merkle;
 mod peers;
+mod power;
+
 mod proofs;
 mod prune;
 mod queries;

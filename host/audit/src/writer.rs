@@ -125,10 +125,15 @@ impl Writer {
         self.frontier.size()
     }
 
+    /// Whether the tail is so long that it takes no more records until some are stored.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes > TAIL_BYTES_MAX
+    }
+
     /// Appends the record that `write` puts behind what the buffer holds.
     pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), WriteError> {
         self.repair()?;
-        if self.bytes > TAIL_BYTES_MAX {
+        if self.is_full() {
             return Err(WriteError::Unstored);
         }
         let start = self.tail.len();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use alknet_call::Recorded;
@@ -177,4 +177,55 @@ fn a_record_that_is_too_long_is_refused_alone() {
     assert_eq!(log.size(), 1);
     log.close().unwrap();
     check(dir.path());
+}
+
+/// A disk on which no tile can be stored, while the tail can be written.
+#[derive(Debug, Default)]
+struct NoTiles {
+    healed: AtomicBool,
+}
+
+impl Storage for NoTiles {
+    fn create(&self, path: &Path) -> io::Result<Arc<File>> {
+        OsStorage.create(path)
+    }
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        OsStorage.write_at(file, bytes, offset)
+    }
+    fn set_len(&self, file: &File, bytes: u64) -> io::Result<()> {
+        OsStorage.set_len(file, bytes)
+    }
+    fn sync(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsStorage.rename(from, to)
+    }
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        if path.ends_with("tile/0") && !self.healed.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        OsStorage.create_dir(path)
+    }
+}
+
+#[test]
+fn a_tail_that_cannot_be_stored_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Arc::new(NoTiles::default());
+    let log = AuditLog::open_on(dir.path(), options(), Arc::<NoTiles>::clone(&storage)).unwrap();
+    let long = "x".repeat(60_000);
+    (0..300).for_each(|_| assert!(append(&log, &long)));
+    assert!(log.checkpoint().is_err());
+    let rest = (0..2000).take_while(|_| append(&log, &long)).count();
+    assert!((800..900).contains(&rest), "{rest}");
+    storage.healed.store(true, Ordering::SeqCst);
+    assert!(!append(&log, "refused until it is stored"));
+    log.checkpoint().unwrap();
+    assert!(append(&log, "after"));
+    log.close().unwrap();
+    assert_eq!(check(dir.path()).records, u64::try_from(300 + rest + 2).unwrap());
 }
