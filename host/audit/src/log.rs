@@ -19,6 +19,7 @@ use crate::layout::{Layout, TileFile, place};
 use crate::merkle::Hash;
 use crate::note;
 use crate::proof::{self, ConsistencyProof, InclusionProof, Tiles};
+use crate::publish::Keep;
 use crate::reader::{AuditReader, QueryError};
 use crate::record::write_event;
 use crate::recover::{self, Found, OpenError, at, parse_tile};
@@ -192,7 +193,16 @@ impl AuditLog {
     /// # Errors
     /// [`AuditUnavailable`] when it could not be written.
     pub fn checkpoint(&self) -> Result<String, AuditUnavailable> {
-        self.0.shared.publish().map_err(|error| {
+        self.publish(Keep::Tail)
+    }
+
+    /// Publishes a checkpoint, and leaves as little in the tail as can be: bundles are nowhere else then.
+    pub(crate) fn settle(&self) -> Result<String, AuditUnavailable> {
+        self.publish(Keep::Least)
+    }
+
+    fn publish(&self, keep: Keep) -> Result<String, AuditUnavailable> {
+        self.0.shared.publish(keep).map_err(|error| {
             tracing::error!(%error, "no checkpoint could be published");
             AuditUnavailable
         })
@@ -334,7 +344,7 @@ impl Owner {
         if self.shared.durability == Durability::Disk {
             self.shared.commit();
         }
-        let published = self.shared.publish().map(drop).map_err(|error| {
+        let published = self.shared.publish(Keep::Least).map(drop).map_err(|error| {
             tracing::error!(%error, "the last checkpoint could not be published");
             AuditUnavailable
         });
@@ -400,7 +410,7 @@ fn restore(
         let ticket = shared.append(|time, out| write_event(&event, time, out));
         drop(ticket.map_err(|error| at(&dir)(io::Error::other(error)))?);
     }
-    shared.publish().map_err(at(&dir))?;
+    shared.publish(Keep::Least).map_err(at(&dir))?;
     Ok(shared)
 }
 

@@ -95,7 +95,7 @@ impl AuditLog {
             caller: by.caller,
             call: by.call,
         }))?;
-        self.checkpoint()?;
+        self.settle()?;
         self.reader().with_index(|index| index.forget_before(done.first_kept))?;
         for digest in &sources {
             remove(&sources::path(layout, digest))?;

@@ -1,4 +1,4 @@
-//! Publishing: stores full bundles and tiles, signs a checkpoint, and takes what is stored out of the tail.
+//! Publishing: stores full bundles and tiles, signs checkpoints, and takes what is stored for good out of the tail.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,31 +8,65 @@ use std::sync::PoisonError;
 
 use crate::checkpoint::Checkpoint;
 use crate::layout::{Layout, TileFile, place};
+use crate::merkle::FullTile;
 use crate::shared::Shared;
 use crate::writer::{FullBundle, Snapshot, tile_bytes};
+
+/// The length from which a tail file is not gone on with: what has its bundles by then is stored for good.
+const TAIL_BYTES: usize = 8 << 20;
+
+/// What was stored, as far as the next publication needs to know.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// The size of the tree that was published last, or tried to.
+    tried: u64,
+    /// Bundles from this one on have no file.
+    bundles: u64,
+    /// Files that a crash of the machine may take, or tear: their records are still in the tail.
+    files: BTreeSet<PathBuf>,
+    /// The folders of these.
+    dirs: BTreeSet<PathBuf>,
+}
+
+/// What a publication leaves in the tail file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// What is there, unless it is much.
+    Tail,
+    /// No full bundle.
+    Least,
+}
+
+impl Stored {
+    /// Of a log whose published tree had `covered` records, and whose tail begins with the bundle `first`.
+    pub(crate) fn new(covered: u64, first: u64) -> Self {
+        Self { tried: covered, bundles: first, ..Self::default() }
+    }
+}
 
 impl Shared {
     /// Signs and publishes a checkpoint of every record so far; answers the signed note.
     ///
-    /// What it covers is on the disk first, whatever the durability, in bundles or in the tail: a checkpoint must
+    /// What it covers is on the disk first, whatever the durability, in the tail or in bundles: a checkpoint must
     /// never name what a power cut can still take.
-    pub(crate) fn publish(&self) -> io::Result<String> {
-        let mut tried = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        let published = self.publish_in_turn(&mut tried);
+    pub(crate) fn publish(&self, keep: Keep) -> io::Result<String> {
+        let mut stored = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let published = self.publish_in_turn(&mut stored, keep);
         self.note_published(published.is_ok());
         published
     }
 
-    fn publish_in_turn(&self, tried: &mut u64) -> io::Result<String> {
+    fn publish_in_turn(&self, stored: &mut Stored, keep: Keep) -> io::Result<String> {
         let snapshot = self.snapshot();
-        match snapshot.full.last() {
-            Some(last) => {
-                self.store_bundles(&snapshot)?;
-                self.begin_tail(last.index + 1)?;
-            }
-            None => self.sync_tail()?,
+        self.store_bundles(&snapshot, stored)?;
+        if keep == Keep::Least || snapshot.bytes > TAIL_BYTES {
+            self.storage.sync_all(&stored.files, &stored.dirs)?;
+            (stored.files, stored.dirs) = Default::default();
+            self.begin_tail(stored.bundles)?;
+        } else {
+            self.sync_tail()?;
         }
-        let tried_before = std::mem::replace(tried, snapshot.size);
+        let tried_before = std::mem::replace(&mut stored.tried, snapshot.size);
         self.store_partial_tiles(&snapshot)?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
         let note = checkpoint.sign(&self.key);
@@ -44,18 +78,25 @@ impl Shared {
         Ok(note)
     }
 
-    /// Gives bundles and the tiles that they complete their files, and sees them to the disk.
-    fn store_bundles(&self, snapshot: &Snapshot) -> io::Result<()> {
-        let mut dirs = BTreeSet::new();
-        let mut note = |path: PathBuf| dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
+    /// Gives bundles and the tiles that they complete their files.
+    fn store_bundles(&self, snapshot: &Snapshot, stored: &mut Stored) -> io::Result<()> {
         for FullBundle { index, bytes, tiles } in snapshot.full.iter().map(|bundle| &**bundle) {
-            for tile in tiles {
-                let file = TileFile::hashes(tile.level, tile.index);
-                note(self.store_tile(file, &tile_bytes(&tile.hashes))?);
+            if *index < stored.bundles {
+                continue;
             }
-            note(self.store_tile(TileFile::entries(*index), bytes)?);
+            let hashes =
+                |tile: &FullTile| (TileFile::hashes(tile.level, tile.index), tile_bytes(&tile.hashes));
+            let files = tiles.iter().map(hashes).chain([(TileFile::entries(*index), bytes.clone())]);
+            for (tile, bytes) in files {
+                let path = self.layout.tile(tile);
+                self.storage.write_file(&self.layout.tile_in_the_making(), &bytes)?;
+                self.name_tile(&path)?;
+                stored.dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
+                stored.files.insert(path);
+            }
+            stored.bundles = index + 1;
         }
-        dirs.iter().try_for_each(|dir| self.storage.sync_dir(dir))
+        Ok(())
     }
 
     /// Stores the tiles at the right edge, which are outgrown by the next checkpoint.
@@ -65,29 +106,28 @@ impl Shared {
                 continue;
             };
             let index = place(snapshot.size, level);
-            self.store_tile(TileFile::hashes(level, index).partial(width), &tile_bytes(hashes))?;
+            self.store_partial(TileFile::hashes(level, index).partial(width), &tile_bytes(hashes))?;
             if level == 0 {
-                self.store_tile(TileFile::entries(index).partial(width), &snapshot.tail)?;
+                self.store_partial(TileFile::entries(index).partial(width), &snapshot.tail)?;
             }
         }
         Ok(())
     }
 
-    /// Stores one tile, which is there whole or not at all, also after a crash; answers its path.
-    fn store_tile(&self, tile: TileFile, bytes: &[u8]) -> io::Result<PathBuf> {
-        let temporary = self.layout.tile_in_the_making();
-        let file = self.storage.write_file(&temporary, bytes)?;
+    /// Stores a partial tile, which no recovery makes again.
+    fn store_partial(&self, tile: TileFile, bytes: &[u8]) -> io::Result<()> {
+        let file = self.storage.write_file(&self.layout.tile_in_the_making(), bytes)?;
         self.storage.sync(&file)?;
-        let path = self.layout.tile(tile);
-        self.rename_tile(&temporary, &path)?;
-        Ok(path)
+        self.name_tile(&self.layout.tile(tile))
     }
 
-    fn rename_tile(&self, from: &Path, to: &Path) -> io::Result<()> {
-        match self.storage.rename(from, to) {
+    /// Gives the tile in the making its name, so that readers never see half of it.
+    fn name_tile(&self, path: &Path) -> io::Result<()> {
+        let from = self.layout.tile_in_the_making();
+        match self.storage.rename(&from, path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.storage.create_dir(to.parent().unwrap_or(to))?;
-                self.storage.rename(from, to)
+                self.storage.create_dir(path.parent().unwrap_or(path))?;
+                self.storage.rename(&from, path)
             }
             other => other,
         }
@@ -98,10 +138,10 @@ impl Shared {
     /// Records are appended meanwhile, but none is acknowledged as durable: what is, must be so in the new file too.
     fn begin_tail(&self, stored: u64) -> io::Result<()> {
         let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = self.lock().writer.next_tail(stored);
-        let file = self.storage.write_file(&self.layout.next_tail(), &next.bytes)?;
+        let content = self.lock().writer.content_behind(stored);
+        let file = content.write(&*self.storage, &self.layout.next_tail())?;
         self.storage.sync(&file)?;
-        self.lock().writer.switch(&next, file)?;
+        self.lock().writer.switch(&content, file)?;
         let synced = self.sync_taken();
         drop(turn);
         synced

@@ -86,7 +86,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) frontier: Frontier,
-    /// Full bundles that the checkpoint does not cover: they may not be stored, or be torn.
+    /// Full bundles that may not be stored, or be torn.
     pub(crate) full: Vec<FullBundle>,
     /// The framed records right of the last full bundle.
     pub(crate) tail: Vec<u8>,
@@ -119,10 +119,15 @@ pub(crate) fn find(layout: &Layout, origin: &str, key: &PublicKey) -> Result<Fou
     if checkpoint.origin != origin {
         return Err(OpenError::OtherLog { found: checkpoint.origin, expected: origin.to_owned() });
     }
-    let frontier = load_frontier(layout, checkpoint.size / 256)?;
+    let edge = checkpoint.size / 256;
+    let stored = first_unstored(layout, edge)?;
+    let tail = TailFile::read(layout, stored).map_err(at(&layout.tail()))?;
+    // Only what is not in the tail is known to be whole elsewhere.
+    let frontier = load_frontier(layout, edge.min(tail.first()))?;
     Walk {
         layout,
         checkpoint: &checkpoint,
+        file: tail,
         frontier,
         full: Vec::new(),
         last: None,
@@ -167,16 +172,28 @@ fn load_frontier(layout: &Layout, bundles: u64) -> Result<Frontier, OpenError> {
     Ok(Frontier::from_levels(bundles * 256, levels))
 }
 
+/// The first bundle from `index` on that has no file.
+fn first_unstored(layout: &Layout, mut index: u64) -> Result<u64, OpenError> {
+    loop {
+        let path = layout.entries(index);
+        if !path.try_exists().map_err(at(&path))? {
+            return Ok(index);
+        }
+        index += 1;
+    }
+}
+
 /// The hashes in a tile's file.
 pub(crate) fn parse_tile(bytes: &[u8]) -> Vec<Hash> {
     let (hashes, _) = bytes.as_chunks::<32>();
     hashes.iter().copied().map(Hash).collect()
 }
 
-/// Goes through the entries from the checkpoint's last bundle on.
+/// Goes through the entries from the first bundle of the tail or the last one of the checkpoint on.
 struct Walk<'a> {
     layout: &'a Layout,
     checkpoint: &'a Checkpoint,
+    file: TailFile,
     frontier: Frontier,
     full: Vec<FullBundle>,
     last: Option<(bool, u64)>,
@@ -188,12 +205,10 @@ impl Walk<'_> {
     fn walk(mut self) -> Result<Found, OpenError> {
         self.remember_last_before_tail()?;
         self.check_root()?;
-        let stored = self.first_unstored()?;
-        let file = TailFile::read(self.layout, stored).map_err(at(&self.layout.tail()))?;
         let tail = loop {
             let index = self.frontier.size() / 256;
             // Of a bundle that is also in the tail, the file may be torn.
-            let bundle = match file.bundle(index) {
+            let bundle = match self.file.bundle(index) {
                 Some(bundle) => bundle,
                 None => self.stored_bundle(index)?,
             };
@@ -209,7 +224,7 @@ impl Walk<'_> {
             if self.frontier.size() / 256 == index || torn > 0 {
                 // The log ends here, maybe inside of a bundle that a power cut tore.
                 self.dropped += count(torn);
-                self.drop_behind(index, &file);
+                self.drop_behind(index);
                 break bytes;
             }
         };
@@ -274,18 +289,6 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The first bundle from the checkpoint on that has no file.
-    fn first_unstored(&self) -> Result<u64, OpenError> {
-        let mut index = self.frontier.size() / 256;
-        loop {
-            let path = self.layout.entries(index);
-            if !path.try_exists().map_err(at(&path))? {
-                return Ok(index);
-            }
-            index += 1;
-        }
-    }
-
     /// A bundle that the tail does not go back to.
     fn stored_bundle(&self, index: u64) -> Result<Bundle, OpenError> {
         let path = self.layout.entries(index);
@@ -294,7 +297,8 @@ impl Walk<'_> {
     }
 
     /// Everything behind the bundle `index`, in which the log ends, goes; the tail is written anew.
-    fn drop_behind(&mut self, index: u64, tail: &TailFile) {
+    fn drop_behind(&mut self, index: u64) {
+        let tail = &self.file;
         let in_tail = (tail.first().max(index + 1)..).map_while(|index| tail.bundle(index));
         let in_tail = in_tail.take_while(|bundle| !bundle.bytes.is_empty());
         self.dropped += in_tail.map(|bundle| count(bundle.bytes.len())).sum::<u64>();

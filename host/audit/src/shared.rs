@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::canonical::INTEGER_MAX;
 use crate::layout::Layout;
+use crate::publish::Stored;
 use crate::storage::Storage;
 use crate::writer::{Durability, Snapshot, Unsynced, WriteError, Writer};
 
@@ -41,8 +42,8 @@ pub(crate) struct Shared {
     stored: Condvar,
     /// Held while records are synced: whoever acknowledges some must not overtake who still syncs them.
     pub(crate) syncing: Mutex<()>,
-    /// Held while publishing, so that checkpoints appear in order; the size tried last.
-    pub(crate) publishing: Mutex<u64>,
+    /// Held while publishing, so that checkpoints appear in order.
+    pub(crate) publishing: Mutex<Stored>,
 }
 
 #[derive(Debug)]
@@ -117,6 +118,7 @@ pub(crate) struct Setup {
 impl Shared {
     /// A log that goes on where `writer` stands; `time` is that of the last record.
     pub(crate) fn new(setup: Setup, writer: Writer, time: u64, published: u64) -> Self {
+        let stored = Stored::new(published, writer.first_bundle());
         let state = State {
             writer,
             time,
@@ -144,7 +146,7 @@ impl Shared {
             commit_wanted: Condvar::new(),
             stored: Condvar::new(),
             syncing: Mutex::new(()),
-            publishing: Mutex::new(published),
+            publishing: Mutex::new(stored),
         }
     }
 

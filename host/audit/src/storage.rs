@@ -1,11 +1,16 @@
 //! The file operations of the writer, behind a seam where tests make them fail.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Files that are synced each by itself: for more, a sync of the whole file system costs less.
+#[cfg(target_os = "linux")]
+const SYNCED_ONE_BY_ONE_MAX: usize = 16;
 
 /// What the writer asks of a file system.
 pub(crate) trait Storage: Send + Sync + fmt::Debug + 'static {
@@ -23,6 +28,9 @@ pub(crate) trait Storage: Send + Sync + fmt::Debug + 'static {
 
     /// Waits until a directory's names are on the disk.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Waits until files and the folders they are in, all of one file system, are on the disk.
+    fn sync_all(&self, files: &BTreeSet<PathBuf>, dirs: &BTreeSet<PathBuf>) -> io::Result<()>;
 
     /// Gives a file another name, replacing what had it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -55,6 +63,15 @@ impl Storage for OsStorage {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn sync_all(&self, files: &BTreeSet<PathBuf>, dirs: &BTreeSet<PathBuf>) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let Some(dir) = dirs.first().filter(|_| files.len() > SYNCED_ONE_BY_ONE_MAX) {
+            return Ok(rustix::fs::syncfs(File::open(dir)?)?);
+        }
+        files.iter().try_for_each(|file| File::open(file)?.sync_data())?;
+        dirs.iter().try_for_each(|dir| self.sync_dir(dir))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use crate::publish::Keep;
 use crate::reader::AuditReader;
 use crate::shared::Shared;
 use crate::writer::Durability;
@@ -40,7 +41,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Resu
 /// Publishes when it is time, and tells the index so.
 fn publish(shared: &Shared, index: &SyncSender<()>) {
     while shared.wait_to_publish() {
-        if let Err(error) = shared.publish() {
+        if let Err(error) = shared.publish(Keep::Tail) {
             tracing::warn!(%error, "no checkpoint could be published");
             shared.wait_to_retry();
         }

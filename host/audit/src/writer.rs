@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::layout::Layout;
 use crate::merkle::{Frontier, FullTile, Hash, TILE_WIDTH};
 use crate::storage::Storage;
-use crate::tail_file::header;
+use crate::tail_file::{HEADER_BYTES, header};
 
 /// The longest tail file: when so much is not stored as bundles, something is wrong with storing them.
 const TAIL_BYTES_MAX: usize = 64 << 20;
@@ -86,14 +87,17 @@ pub(crate) struct Snapshot {
     /// Bundles that may not be stored yet.
     pub(crate) full: Vec<Arc<FullBundle>>,
     pub(crate) tail: Vec<u8>,
+    /// The length of the tail file.
+    pub(crate) bytes: usize,
 }
 
-/// A tail file that is to take the place of the one in use.
+/// What a tail file holds.
 #[derive(Debug)]
-pub(crate) struct NextTail {
-    /// The bundle that it begins with.
-    pub(crate) first: u64,
-    pub(crate) bytes: Vec<u8>,
+pub(crate) struct Content {
+    full: Vec<Arc<FullBundle>>,
+    /// The bundle behind the full ones.
+    next: u64,
+    tail: Vec<u8>,
 }
 
 impl Writer {
@@ -116,13 +120,18 @@ impl Writer {
             file: TailState::Suspect,
             unnamed: false,
         };
-        writer.bytes = writer.content(0).bytes.len();
+        writer.bytes = writer.content_behind(0).bytes();
         writer
     }
 
     /// Records in the log.
     pub(crate) fn size(&self) -> u64 {
         self.frontier.size()
+    }
+
+    /// The bundle that the tail file begins with.
+    pub(crate) fn first_bundle(&self) -> u64 {
+        self.content_behind(0).first()
     }
 
     /// Whether the tail is so long that it takes no more records until some are stored.
@@ -168,7 +177,11 @@ impl Writer {
                 Arc::clone(file)
             }
             TailState::Suspect => {
-                let file = self.storage.replace_file(&self.layout.tail(), &self.content(0).bytes)?;
+                // Not under the name of the one that may be in the making beside this.
+                let (path, new) = (self.layout.tail(), self.layout.tail().with_extension("new"));
+                let file = self.content_behind(0).write(&*self.storage, &new)?;
+                self.storage.sync(&file)?;
+                self.storage.rename(&new, &path)?;
                 self.unnamed = true;
                 file
             }
@@ -185,6 +198,7 @@ impl Writer {
             levels: self.frontier.levels().to_vec(),
             full: self.full.iter().cloned().collect(),
             tail: self.tail.clone(),
+            bytes: self.bytes,
         }
     }
 
@@ -205,35 +219,30 @@ impl Writer {
     }
 
     /// What a tail file would hold that begins behind the `stored` first bundles of the log.
-    pub(crate) fn next_tail(&self, stored: u64) -> NextTail {
-        let first = self.frontier.size() / 256 - length(self.full.len());
-        self.content(usize::try_from(stored.saturating_sub(first)).unwrap_or(usize::MAX))
+    pub(crate) fn content_behind(&self, stored: u64) -> Content {
+        let full = self.full.iter().filter(|bundle| bundle.index >= stored).cloned().collect();
+        Content { full, next: self.frontier.size() / 256, tail: self.tail.clone() }
     }
 
     /// Puts a new tail file in the place of the one in use, with what was appended since it was made. All that is
     /// durable in the old one must be so in the new one.
-    pub(crate) fn switch(&mut self, next: &NextTail, file: Arc<File>) -> io::Result<()> {
-        let now = self.next_tail(next.first);
-        let since = now.bytes.get(next.bytes.len()..).unwrap_or_default();
-        self.storage.write_all_at(&file, since, length(next.bytes.len()))?;
+    pub(crate) fn switch(&mut self, new: &Content, file: Arc<File>) -> io::Result<()> {
+        let mut end = new.bytes();
+        let mut skip = new.tail.len();
+        let filled = self.full.iter().filter(|bundle| bundle.index >= new.next).map(|bundle| &bundle.bytes);
+        for bytes in filled.chain([&self.tail]) {
+            let since = bytes.get(skip..).unwrap_or_default();
+            self.storage.write_all_at(&file, since, length(end))?;
+            end += since.len();
+            skip = 0;
+        }
         self.storage.rename(&self.layout.next_tail(), &self.layout.tail())?;
-        let full = self.frontier.size() / 256 - next.first;
-        let stored = self.full.len().saturating_sub(usize::try_from(full).unwrap_or(usize::MAX));
-        self.full.drain(..stored);
-        self.bytes = now.bytes.len();
+        let first = new.first();
+        self.full.retain(|bundle| bundle.index >= first);
+        self.bytes = end;
         self.file = TailState::Whole(file);
         self.unnamed = true;
         Ok(())
-    }
-
-    /// What a tail file holds without the first `skip` of its full bundles.
-    fn content(&self, skip: usize) -> NextTail {
-        let kept = self.full.iter().skip(skip);
-        let first = self.frontier.size() / 256 - length(kept.len());
-        let mut bytes = header(first).to_vec();
-        kept.for_each(|bundle| bytes.extend_from_slice(&bundle.bytes));
-        bytes.extend_from_slice(&self.tail);
-        NextTail { first, bytes }
     }
 
     fn write_tail_from(&mut self, start: usize) -> io::Result<()> {
@@ -254,6 +263,29 @@ impl Writer {
         let bytes = std::mem::replace(&mut self.tail, room);
         let tiles = self.frontier.carry();
         self.full.push_back(Arc::new(FullBundle { index, bytes, tiles }));
+    }
+}
+
+impl Content {
+    /// The bundle that it begins with.
+    fn first(&self) -> u64 {
+        self.next - length(self.full.len())
+    }
+
+    /// Its length.
+    fn bytes(&self) -> usize {
+        HEADER_BYTES + self.full.iter().map(|bundle| bundle.bytes.len()).sum::<usize>() + self.tail.len()
+    }
+
+    /// Writes it to a file, which is not synced.
+    pub(crate) fn write(&self, storage: &dyn Storage, path: &Path) -> io::Result<Arc<File>> {
+        let file = storage.write_file(path, &header(self.first()))?;
+        let mut end = HEADER_BYTES;
+        for bytes in self.full.iter().map(|bundle| &bundle.bytes).chain([&self.tail]) {
+            storage.write_all_at(&file, bytes, length(end))?;
+            end += bytes.len();
+        }
+        Ok(file)
     }
 }
 

@@ -105,6 +105,8 @@ fn a_crash_between_any_two_steps_of_publishing() {
     let before = records(dir.path());
     let unpublished = image(dir.path());
     log.checkpoint().unwrap();
+    let in_tail = image(dir.path());
+    log.settle().unwrap();
     let published = image(dir.path());
     let changed = |from: &Path, change: &dyn Fn(&Path)| {
         let image = image(from);
@@ -128,10 +130,12 @@ fn a_crash_between_any_two_steps_of_publishing() {
         fs::write(to.join("tile/entries/000"), [0; 100]).unwrap();
         fs::write(to.join("tile/0/000"), [0; 100]).unwrap();
     });
-    // All are, and the tail still holds them.
-    changed(published.path(), &|to| {
-        fs::copy(unpublished.path().join("tail"), to.join("tail")).unwrap();
-    });
+    // All are, and the tail still holds them, so that any of them may be torn.
+    changed(in_tail.path(), &|_| {});
+    for name in ["tile/0/000", "tile/entries/000", "tile/0/001", "tile/entries/001"] {
+        changed(in_tail.path(), &|to| fs::write(to.join(name), [0; 100]).unwrap());
+        changed(in_tail.path(), &|to| fs::remove_file(to.join(name)).unwrap());
+    }
     // The next tail is being written, or has its name before the checkpoint has its own.
     changed(published.path(), &|to| fs::write(to.join("tail.next"), [1; 50]).unwrap());
     changed(published.path(), &|to| {
@@ -150,7 +154,7 @@ fn a_log_whose_tail_has_no_header() {
     let checkpoint = fs::read(dir.path().join("checkpoint")).unwrap();
     fill(&log, 600);
     let before = records(dir.path());
-    log.checkpoint().unwrap();
+    log.settle().unwrap();
     fs::write(dir.path().join("checkpoint"), checkpoint).unwrap();
     for partial in ["tile/0/002.p", "tile/entries/002.p"] {
         fs::remove_dir_all(dir.path().join(partial)).unwrap();

@@ -1,8 +1,9 @@
 //! Writes that fail: the log refuses, leaves nothing half written, and heals by itself.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -72,6 +73,9 @@ impl Storage for Faulty {
         self.check()
     }
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        self.check()
+    }
+    fn sync_all(&self, _: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> io::Result<()> {
         self.check()
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -199,6 +203,9 @@ impl Storage for NoTiles {
         Ok(())
     }
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_all(&self, _: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> io::Result<()> {
         Ok(())
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -98,6 +98,18 @@ impl Disk {
         self.by_inode[&file.metadata().unwrap().ino()]
     }
 
+    fn sync(&mut self, number: usize) {
+        let (content, changes) = &mut self.files[number];
+        changes.drain(..).for_each(|change| change.apply(content));
+    }
+
+    fn sync_dir(&mut self, path: &Path) {
+        let (synced, rest) = std::mem::take(&mut self.renames).into_iter().partition(|(dir, _)| dir == path);
+        self.renames = rest;
+        let synced: Vec<(PathBuf, Rename)> = synced;
+        synced.iter().for_each(|(_, rename)| rename.apply(&mut self.names));
+    }
+
     /// What a power cut now may leave.
     fn cut(&self, dice: &mut Dice) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut names = self.names.clone();
@@ -201,16 +213,20 @@ impl Storage for Remembering {
     fn sync(&self, file: &File) -> io::Result<()> {
         let mut disk = self.disk();
         let number = disk.number(file);
-        let (content, changes) = &mut disk.files[number];
-        changes.drain(..).for_each(|change| change.apply(content));
+        disk.sync(number);
         Ok(())
     }
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
-        let (synced, rest) = std::mem::take(&mut disk.renames).into_iter().partition(|(dir, _)| dir == path);
-        disk.renames = rest;
-        let synced: Vec<(PathBuf, Rename)> = synced;
-        synced.iter().for_each(|(_, rename)| rename.apply(&mut disk.names));
+        self.disk().sync_dir(path);
+        Ok(())
+    }
+    fn sync_all(&self, files: &BTreeSet<PathBuf>, dirs: &BTreeSet<PathBuf>) -> io::Result<()> {
+        for path in files {
+            let mut disk = self.disk();
+            let number = disk.now[path];
+            disk.sync(number);
+        }
+        dirs.iter().for_each(|dir| self.disk().sync_dir(dir));
         Ok(())
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -276,9 +292,10 @@ fn the_power_is_cut_anywhere() {
                     storage.promised.store(count, Ordering::SeqCst);
                 }
             }
-            if dice.below(3) > 0 {
+            let choice = dice.below(3);
+            if choice > 0 {
                 storage.rarity.store(PUBLISHING, Ordering::SeqCst);
-                log.checkpoint().unwrap();
+                if choice == 1 { log.checkpoint() } else { log.settle() }.unwrap();
                 storage.rarity.store(APPENDING, Ordering::SeqCst);
                 storage.promised.store(count, Ordering::SeqCst);
             }

@@ -1,9 +1,10 @@
 //! Logs made by hand.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +72,9 @@ impl Storage for Unsynced {
         Ok(())
     }
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    fn sync_all(&self, _: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> io::Result<()> {
         Ok(())
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
