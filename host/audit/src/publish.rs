@@ -8,7 +8,6 @@ use std::sync::PoisonError;
 
 use crate::checkpoint::Checkpoint;
 use crate::layout::{Layout, TileFile, place};
-use crate::merkle::FullTile;
 use crate::shared::Shared;
 use crate::writer::{FullBundle, Snapshot, tile_bytes};
 
@@ -84,18 +83,23 @@ impl Shared {
             if *index < stored.bundles {
                 continue;
             }
-            let hashes =
-                |tile: &FullTile| (TileFile::hashes(tile.level, tile.index), tile_bytes(&tile.hashes));
-            let files = tiles.iter().map(hashes).chain([(TileFile::entries(*index), bytes.clone())]);
-            for (tile, bytes) in files {
-                let path = self.layout.tile(tile);
-                self.storage.write_file(&self.layout.tile_in_the_making(), &bytes)?;
-                self.name_tile(&path)?;
-                stored.dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
-                stored.files.insert(path);
+            for tile in tiles {
+                let file = TileFile::hashes(tile.level, tile.index);
+                self.store_tile(file, &tile_bytes(&tile.hashes), stored)?;
             }
+            self.store_tile(TileFile::entries(*index), bytes, stored)?;
             stored.bundles = index + 1;
         }
+        Ok(())
+    }
+
+    /// Stores a tile that the tail holds as well, until it is synced with others.
+    fn store_tile(&self, tile: TileFile, bytes: &[u8], stored: &mut Stored) -> io::Result<()> {
+        let path = self.layout.tile(tile);
+        self.storage.write_file(&self.layout.tile_in_the_making(), bytes)?;
+        self.name_tile(&path)?;
+        stored.dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
+        stored.files.insert(path);
         Ok(())
     }
 
