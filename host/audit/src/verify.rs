@@ -19,6 +19,7 @@ use crate::merkle::{Frontier, Hash, TILE_WIDTH};
 use crate::note::NoteError;
 use crate::record::{Record, RecordFault};
 use crate::sources::{self, Kept};
+use crate::tail_file::TailFile;
 
 use facts::Facts;
 use tiles::TilesOnDisk;
@@ -175,6 +176,12 @@ pub enum VerifyError {
         /// Records found.
         records: u64,
     },
+    /// The tail holds a bundle that is stored as well, and not as it is stored: after a crash it is the tail that counts.
+    #[error("the tail does not hold what is stored in {path}")]
+    TailDiffers {
+        /// The bundle's file.
+        path: PathBuf,
+    },
     /// A file is no tile of any tree.
     #[error("{path} does not belong to a log")]
     Stray {
@@ -250,6 +257,7 @@ impl VerifyError {
             Self::Tile { .. } => "tile-differs",
             Self::TileMissing { .. } => "tile-missing",
             Self::BehindTheEnd { .. } => "behind-the-end",
+            Self::TailDiffers { .. } => "tail-differs",
             Self::Stray { .. } => "stray-file",
             Self::TimeWentBack { .. } => "time-went-back",
             Self::AdmittedTwice { .. } => "admitted-twice",
@@ -369,13 +377,17 @@ impl Run<'_> {
     fn pass(&mut self) -> Result<(), VerifyError> {
         let mut scratch = Vec::new();
         let mut pieces = Pieces::new(self.layout);
+        let tail = TailFile::read(self.layout, u64::MAX).map_err(at(&self.layout.tail()))?;
         loop {
             let index = self.frontier.size() / 256;
             let path = self.layout.entries(index);
             let piece = pieces.read(index).map_err(at(&path))?;
             let bundle = piece.bundle();
             match piece {
-                Piece::Full(_) => check_full(bundle, &path)?,
+                Piece::Full(_) => {
+                    check_full(bundle, &path)?;
+                    check_copy(bundle, &tail, index, &path)?;
+                }
                 Piece::Tail(_) if bundle.entries.len() < TILE_WIDTH && self.was_full(index) => {
                     return Err(VerifyError::BundleMissing { path });
                 }
@@ -470,6 +482,15 @@ fn check_full(bundle: &Bundle, path: &Path) -> Result<(), VerifyError> {
         return Ok(());
     }
     Err(VerifyError::Bundle { path: path.to_owned(), records, trailing })
+}
+
+/// A bundle stays in the tail until it is stored for good.
+fn check_copy(bundle: &Bundle, tail: &TailFile, index: u64, path: &Path) -> Result<(), VerifyError> {
+    let copy = tail.bundle(index).filter(|copy| !copy.bytes.is_empty());
+    match copy {
+        Some(copy) if copy.bytes != bundle.bytes => Err(VerifyError::TailDiffers { path: path.to_owned() }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Checks every source once, and answers how many there are.

@@ -114,6 +114,25 @@ fn bundles() {
 }
 
 #[test]
+fn bundles_that_are_in_the_tail_too() {
+    let made = tempfile::tempdir().unwrap();
+    let log = open(made.path());
+    fill(&log, 300);
+    log.checkpoint().unwrap();
+    let made = made.path();
+    assert_eq!(check(made).records, 300);
+    let in_tail = |dir: &Path| edit(dir.join("tail"), "time/now", "time/not");
+    let error = refused!(made, in_tail, VerifyError::TailDiffers { .. });
+    assert!(error.to_string().contains("tile/entries/000"), "{error}");
+    refused!(made, |dir| edit(first(dir), "time/now", "time/not"), VerifyError::TailDiffers { .. });
+    let in_both = |dir: &Path| {
+        in_tail(dir);
+        edit(first(dir), "time/now", "time/not");
+    };
+    refused!(made, in_both, VerifyError::Leaf { index: 0, .. });
+}
+
+#[test]
 fn spellings_of_events() {
     let made = tempfile::tempdir().unwrap();
     make(made.path());
