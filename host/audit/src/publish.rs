@@ -12,7 +12,7 @@ use crate::shared::Shared;
 use crate::writer::{FullBundle, Snapshot, tile_bytes};
 
 /// The length from which a tail file is not gone on with: what has its bundles by then is stored for good.
-const TAIL_BYTES: usize = 8 << 20;
+const TAIL_BYTES: usize = 1 << 20;
 
 /// What was stored, as far as the next publication needs to know.
 #[derive(Debug, Default)]
