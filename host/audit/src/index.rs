@@ -1,6 +1,13 @@
-//! The query index: an SQLite table derived from the log, which can be thrown away at any time.
+//! The query index: SQLite tables derived from the log, which can be thrown away at any time.
+//!
+//! They say which bundles, and which records in them, have which names; which bundles mention which calls; and what
+//! time it was. A question looks into the bundles for everything else, so that the tables are small and cost little to
+//! fill.
 
 mod check;
+mod find;
+mod positions;
+mod rows;
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,38 +17,47 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::archive::{self, Pieces};
-use crate::call_record::CallHex;
-use crate::layout::{Layout, TileFile};
+use crate::layout::{Bundle, Layout, TileFile};
 use crate::log;
 use crate::merkle::Hash;
 use crate::reader::QueryError;
-use crate::record::{Facets, Record};
 use crate::recover::{OpenError, at, parse_tile};
 
+use rows::{BundleRows, Combination, IdRange};
+
+pub use check::IndexFault;
+pub(crate) use check::check;
+pub(crate) use find::{NameIds, Question};
+pub(crate) use positions::Positions;
+pub(crate) use rows::{Records, Role};
+
 /// The version of the tables; a file with another one is rebuilt.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// Bundles read in one transaction.
 const BUNDLES_PER_COMMIT: usize = 64;
 /// Names remembered between records.
 const NAMES_MAX: usize = 8192;
 
-pub use check::IndexFault;
-pub(crate) use check::check;
-
 const SCHEMA: &str = "
     CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
     CREATE TABLE position (records INTEGER NOT NULL, leaf BLOB NOT NULL);
-    CREATE TABLE records (
-        idx INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NOT NULL,
-        call BLOB, parent BLOB, root BLOB, session INTEGER, caller INTEGER, authority INTEGER,
-        operation INTEGER, outcome INTEGER, source BLOB, output BLOB
+    CREATE TABLE bundles (
+        bundle INTEGER PRIMARY KEY, records INTEGER NOT NULL,
+        first INTEGER NOT NULL, last INTEGER NOT NULL, outputs BLOB NOT NULL
     );
-    CREATE INDEX by_call ON records (call) WHERE call IS NOT NULL;
-    CREATE INDEX by_parent ON records (parent) WHERE parent IS NOT NULL;
-    CREATE INDEX by_root ON records (root) WHERE root <> call;
-    CREATE INDEX by_session ON records (session) WHERE session IS NOT NULL;
-    CREATE INDEX by_operation ON records (operation) WHERE operation IS NOT NULL;
-    CREATE INDEX by_source ON records (source) WHERE source IS NOT NULL;
+    CREATE TABLE combinations (
+        bundle INTEGER NOT NULL, kind INTEGER NOT NULL, session INTEGER, caller INTEGER, authority INTEGER,
+        operation INTEGER, outcome INTEGER, source BLOB, records BLOB NOT NULL
+    );
+    CREATE TABLE ids (
+        role INTEGER NOT NULL, run INTEGER NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL,
+        bundle INTEGER NOT NULL, PRIMARY KEY (role, run, last, first, bundle)
+    ) WITHOUT ROWID;
+    CREATE INDEX ids_by_bundle ON ids (bundle);
+    CREATE INDEX by_bundle ON combinations (bundle);
+    CREATE INDEX by_session ON combinations (session, bundle) WHERE session IS NOT NULL;
+    CREATE INDEX by_operation ON combinations (operation, bundle) WHERE operation IS NOT NULL;
+    CREATE INDEX by_source ON combinations (source, bundle) WHERE source IS NOT NULL;
 ";
 
 /// Makes the query index of the log in a directory anew; answers how many records it has. No host may run on it.
@@ -107,13 +123,15 @@ impl Index {
         }
     }
 
-    /// Takes the records before `end` out of the tables.
+    /// Takes the records before `end`, which begins a bundle, out of the tables.
     pub(crate) fn forget_before(&mut self, end: u64) -> Result<(), QueryError> {
         self.names.clear();
         let transaction = self.connection.transaction()?;
-        transaction.execute("DELETE FROM records WHERE idx < ?1", [end])?;
+        for table in ["bundles", "combinations", "ids"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE bundle < ?1"), [end / 256])?;
+        }
         let used = ["kind", "session", "caller", "authority", "operation", "outcome"]
-            .map(|column| format!("SELECT {column} FROM records WHERE {column} IS NOT NULL"));
+            .map(|column| format!("SELECT {column} FROM combinations WHERE {column} IS NOT NULL"));
         transaction.execute(&format!("DELETE FROM names WHERE id NOT IN ({})", used.join(" UNION ")), [])?;
         transaction.commit()?;
         // What is deleted shall not stay readable in free pages.
@@ -133,26 +151,15 @@ impl Index {
 
     /// Reads what the log holds beyond the tables.
     pub(crate) fn catch_up(&mut self, layout: &Layout) -> Result<(), QueryError> {
-        while self.read_some(layout)? {}
-        Ok(())
-    }
-
-    /// The first record that is no older than `time`: records never go back in time.
-    pub(crate) fn first_since(&self, time: u64) -> Result<u64, QueryError> {
-        let mut statement = self.connection.prepare_cached("SELECT time FROM records WHERE idx = ?1")?;
-        let first: Option<u64> =
-            self.connection.query_row("SELECT min(idx) FROM records", [], |row| row.get(0))?;
-        let (mut low, mut high) = (first.unwrap_or(self.records), self.records);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let at: u64 = statement.query_row([middle], |row| row.get(0))?;
-            if at < time {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+        while self.read_bundles(layout)? {}
+        let bundle = self.records / 256;
+        let piece =
+            archive::read_piece(layout, bundle).map_err(|source| QueryError::io(layout.dir(), source))?;
+        let there = bundle * 256 + u64::try_from(piece.bundle().entries.len()).unwrap_or_default();
+        if there > self.records {
+            self.write(&[(bundle, piece.into_bundle())])?;
         }
-        Ok(low)
+        Ok(())
     }
 
     fn open_file(path: &Path, layout: &Layout) -> Result<Option<Self>, QueryError> {
@@ -181,40 +188,32 @@ impl Index {
         Ok(Self { connection, names: HashMap::new(), records })
     }
 
-    /// One transaction's worth of records; whether there may be more.
-    pub(crate) fn read_some(&mut self, layout: &Layout) -> Result<bool, QueryError> {
+    /// One transaction's worth of full bundles; whether there may be more.
+    pub(crate) fn read_bundles(&mut self, layout: &Layout) -> Result<bool, QueryError> {
         if self.names.len() > NAMES_MAX {
             self.names.clear();
         }
-        let mut records = self.records;
-        let mut leaf = None;
-        let mut more = true;
-        let mut scratch = Vec::new();
         let mut pieces = Pieces::new(layout);
-        let transaction = self.connection.transaction()?;
-        for _ in 0..BUNDLES_PER_COMMIT {
-            let piece = pieces.read(records / 256).map_err(|source| QueryError::io(layout.dir(), source))?;
-            let known = usize::try_from(records % 256).unwrap_or_default();
-            let mut last = None;
-            for bytes in piece.bundle().records().skip(known) {
-                let record =
-                    Record::parse(bytes, &mut scratch).map_err(|_| QueryError::Damaged { index: records })?;
-                insert(&transaction, &mut self.names, records, &record.facets())?;
-                records += 1;
-                last = Some(bytes);
-            }
-            leaf = last.map(Hash::of_leaf).or(leaf);
+        let mut full = Vec::new();
+        for bundle in (self.records / 256..).take(BUNDLES_PER_COMMIT) {
+            let piece = pieces.read(bundle).map_err(|source| QueryError::io(layout.dir(), source))?;
             if piece.is_last() {
-                more = false;
                 break;
             }
+            full.push((bundle, piece.into_bundle()));
         }
-        if let Some(leaf) = leaf {
-            transaction.execute("UPDATE position SET records = ?1, leaf = ?2", params![records, leaf.0])?;
+        if !full.is_empty() {
+            self.write(&full)?;
         }
-        transaction.commit().inspect_err(|_| self.names.clear())?;
-        self.records = records;
-        Ok(more)
+        Ok(full.len() == BUNDLES_PER_COMMIT)
+    }
+
+    /// Puts bundles, the last of which may not be full, into the tables.
+    fn write(&mut self, bundles: &[(u64, Bundle)]) -> Result<(), QueryError> {
+        let written = write(&mut self.connection, &mut self.names, bundles);
+        // Names that are not written have no ids.
+        self.records = written.inspect_err(|_| self.names.clear())?.unwrap_or(self.records);
+        Ok(())
     }
 }
 
@@ -243,36 +242,92 @@ fn leaf_before(layout: &Layout, records: u64) -> Result<Option<Hash>, QueryError
     Ok(piece.bundle().record(place).map(Hash::of_leaf))
 }
 
-fn insert(
+/// Writes bundles in one transaction; answers how many records the tables reach to.
+fn write(
+    connection: &mut Connection,
+    names: &mut HashMap<String, i64>,
+    bundles: &[(u64, Bundle)],
+) -> Result<Option<u64>, QueryError> {
+    let transaction = connection.transaction()?;
+    let mut end = None;
+    for (index, bundle) in bundles {
+        fill(&transaction, names, *index, bundle)?;
+        let records = index * 256 + u64::try_from(bundle.entries.len()).unwrap_or_default();
+        end = bundle.records().next_back().map(|last| (records, Hash::of_leaf(last))).or(end);
+    }
+    if let Some((records, leaf)) = end {
+        transaction.execute("UPDATE position SET records = ?1, leaf = ?2", params![records, leaf.0])?;
+    }
+    transaction.commit()?;
+    Ok(end.map(|(records, _)| records))
+}
+
+/// Puts a bundle into the tables, in the place of what was there of it.
+fn fill(
     transaction: &Transaction<'_>,
     names: &mut HashMap<String, i64>,
     index: u64,
-    facets: &Facets<'_>,
+    bundle: &Bundle,
+) -> Result<(), QueryError> {
+    let records = Records::read(bundle, index * 256)?;
+    let rows = BundleRows::of(&records);
+    let (first, last) = rows.times;
+    if transaction.prepare_cached("DELETE FROM bundles WHERE bundle = ?1")?.execute([index])? > 0 {
+        // It was not full then.
+        transaction.execute("DELETE FROM combinations WHERE bundle = ?1", [index])?;
+        transaction.execute("DELETE FROM ids WHERE bundle = ?1", [index])?;
+    }
+    transaction.prepare_cached("INSERT INTO bundles VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        index,
+        bundle.entries.len(),
+        first,
+        last,
+        rows.outputs
+    ])?;
+    for (combination, positions) in &rows.combinations {
+        insert(transaction, names, index, combination, *positions)?;
+    }
+    let mut insert = transaction.prepare_cached("INSERT INTO ids VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for IdRange { role, run, first, last } in rows.ids {
+        insert.execute(params![role.number(), key(run), key(last), key(first), index])?;
+    }
+    Ok(())
+}
+
+/// A number as SQLite keeps it, whose numbers have a sign: in the same order.
+const fn key(number: u64) -> i64 {
+    (number ^ (1 << 63)).cast_signed()
+}
+
+const fn unkey(key: i64) -> u64 {
+    key.cast_unsigned() ^ (1 << 63)
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    names: &mut HashMap<String, i64>,
+    bundle: u64,
+    combination: &Combination<'_>,
+    positions: Positions,
 ) -> Result<(), QueryError> {
     let mut name = |text: Option<&str>| text.map(|text| name_id(transaction, names, text)).transpose();
-    let kind = name(Some(facets.kind))?;
-    let (session, caller) = (name(facets.session)?, name(facets.caller)?);
-    let (authority, operation) = (name(facets.authority)?, name(facets.operation)?);
-    let outcome = name(facets.outcome)?;
-    let id = |call: Option<CallHex>| call.map(|call| call.0);
+    let kind = name(Some(combination.kind))?;
+    let (session, caller) = (name(combination.session)?, name(combination.caller)?);
+    let (authority, operation) = (name(combination.authority)?, name(combination.operation)?);
+    let outcome = name(combination.outcome)?;
+    let source = combination.source.map(|hash| hash.0);
     transaction
-        .prepare_cached(
-            "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
+        .prepare_cached("INSERT INTO combinations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
         .execute(params![
-            index,
-            facets.time,
+            bundle,
             kind,
-            id(facets.call),
-            id(facets.parent),
-            id(facets.root),
             session,
             caller,
             authority,
             operation,
             outcome,
-            facets.source.map(|hash| hash.0),
-            facets.output.map(|hash| hash.0),
+            source,
+            positions.to_bytes(),
         ])?;
     Ok(())
 }

@@ -1,24 +1,28 @@
 //! Who wrote what made this: from an operation, a source, a call or an output to the registration behind it.
 
+mod calls;
 mod diff;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension as _, Params, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::call_record::CODE_OK;
+use crate::call_record::{CODE_OK, CallHex, CallKind};
 use crate::hexdigits;
+use crate::index::{Question, Role};
 use crate::merkle::Hash;
+use crate::query::{Filter, Order};
 use crate::reader::{AuditReader, Entry, QueryError};
+use crate::record::Facets;
 use crate::sources::Kept;
 
 /// The most versions, and the most matching calls, of one answer.
-const LISTED_MAX: u32 = 1000;
+const LISTED_MAX: usize = 1000;
 /// Served calls that are shown in full.
-const LAST_CALLS: u32 = 20;
+const LAST_CALLS: usize = 20;
 /// Composed calls followed upwards from a call.
 const ANCESTORS_MAX: usize = 64;
 
@@ -129,7 +133,8 @@ pub struct Served {
     pub last: Vec<Entry>,
 }
 
-/// An operation version in the index.
+/// One version of a session operation.
+#[derive(Debug)]
 struct Version {
     session: String,
     operation: String,
@@ -137,6 +142,7 @@ struct Version {
 }
 
 /// The calls of one version: those it served, and those it made, by operation.
+#[derive(Debug, Default)]
 struct Calls {
     served: Served,
     called_by: BTreeMap<String, u64>,
@@ -163,40 +169,87 @@ impl AuditReader {
 
     /// The session operation that the selector leads to, and the outcomes of the calls it matched.
     fn select(&self, selector: &Selector) -> Result<Option<(Version, Vec<u64>)>, QueryError> {
-        let index = self.caught_up()?;
-        let db = index.connection()?;
+        let behind =
+            |call: [u8; 16], calls: Vec<u64>| Ok(self.version_behind(call)?.map(|version| (version, calls)));
         match selector {
             Selector::Operation { name, session, .. } => {
-                let named = "r.operation = (SELECT id FROM names WHERE text = ?1)
-                     AND (?2 IS NULL OR r.session = (SELECT id FROM names WHERE text = ?2))";
-                let version = last_registered(db, named, params![name, session])?;
+                let filter =
+                    Filter { operation: Some(name.clone()), session: session.clone(), ..registered() };
+                let version = self.last_registered(Question { filter, ..Question::default() })?;
                 Ok(version.map(|version| (version, Vec::new())))
             }
             Selector::Source(source) => {
-                let version = last_registered(db, "r.source = ?1", params![source.0])?;
-                Ok(version.map(|version| (version, Vec::new())))
+                let question =
+                    Question { filter: registered(), source: Some(*source), ..Question::default() };
+                Ok(self.last_registered(question)?.map(|version| (version, Vec::new())))
             }
             Selector::Call(call) => {
                 let Some(id) = hexdigits::decode::<16>(call.as_bytes()) else {
                     return Ok(None);
                 };
-                let calls = indexes(db, &format!("kind = {KIND_FINISHED} AND call = ?1"), params![id])?;
-                Ok(version_behind(db, id)?.map(|version| (version, calls)))
+                let filter = Filter { call: Some(call.clone()), ..finished() };
+                behind(id, self.indexes(&Question { filter, ..Question::default() }, LISTED_MAX)?)
             }
             Selector::Output(output) => {
-                let condition = format!("kind = {KIND_FINISHED} AND output = ?1");
-                let calls = indexes(db, &condition, params![output.0])?;
-                // The call of the session operation itself says more than the calls around it.
-                let first: Option<[u8; 16]> = db
-                    .prepare_cached(&format!(
-                        "SELECT call FROM records WHERE {condition} ORDER BY source IS NULL, idx DESC LIMIT 1"
-                    ))?
-                    .query_row([output.0], |row| row.get(0))
-                    .optional()?;
-                let Some(first) = first else { return Ok(None) };
-                Ok(version_behind(db, first)?.map(|version| (version, calls)))
+                let question = Question { filter: finished(), output: Some(*output), ..Question::default() };
+                let calls = self.indexes(&question, LISTED_MAX)?;
+                let Some(call) = self.most_telling(&question)? else { return Ok(None) };
+                behind(call, calls)
             }
         }
+    }
+
+    /// The last call that the question finds; one of a session operation says more than the calls around it.
+    fn most_telling(&self, question: &Question) -> Result<Option<[u8; 16]>, QueryError> {
+        let index = self.caught_up()?;
+        let mut best: Option<(bool, [u8; 16])> = None;
+        index.get()?.find(self.layout(), question, |(bundle, positions)| {
+            let records = BTreeSet::from([bundle]);
+            index.get()?.in_bundles(self.layout(), &records, |at, facets| {
+                let asked_for = usize::try_from(at % 256).is_ok_and(|position| positions.contains(position));
+                if let Some(call) = facets.call.filter(|_| asked_for) {
+                    let of_operation = facets.source.is_some();
+                    best =
+                        best.filter(|(better, _)| *better && !of_operation).or(Some((of_operation, call.0)));
+                }
+            })?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(best.map(|(_, call)| call))
+    }
+
+    /// The version registered last among those that the question finds.
+    fn last_registered(&self, question: Question) -> Result<Option<Version>, QueryError> {
+        let question = Question { order: Order::NewestFirst, ..question };
+        let entries = self.entries(self.indexes(&question, 1)?)?;
+        Ok(entries.first().and_then(Version::of))
+    }
+
+    /// The session operation behind a call: the call's own, else the one that composed it, else one it called.
+    fn version_behind(&self, call: [u8; 16]) -> Result<Option<Version>, QueryError> {
+        let index = self.caught_up()?;
+        let index = index.get()?;
+        let mut parent = Some(call);
+        for _ in 0..ANCESTORS_MAX {
+            let Some(id) = parent.take() else { break };
+            let mut own = None;
+            index.mentioning(self.layout(), Role::Own, id, |_, facets| {
+                if facets.call == Some(CallHex(id)) {
+                    own = own.take().or_else(|| facets.root.and(Version::in_facets(facets)));
+                    parent = parent.or(facets.parent.map(|parent| parent.0));
+                }
+            })?;
+            if own.is_some() {
+                return Ok(own);
+            }
+        }
+        let mut called = None;
+        index.mentioning(self.layout(), Role::Above, call, |_, facets| {
+            if facets.parent == Some(CallHex(call)) {
+                called = called.take().or_else(|| Version::in_facets(facets));
+            }
+        })?;
+        Ok(called)
     }
 
     fn assemble(
@@ -206,15 +259,10 @@ impl AuditReader {
         calls: Vec<u64>,
     ) -> Result<Option<Provenance>, QueryError> {
         let Version { session, operation, source } = version;
-        let list = |condition: &str| {
-            let index = self.caught_up()?;
-            indexes(index.connection()?, condition, params![session, operation])
-        };
-        let in_session = format!("session = {}", name_at(1));
-        let versions = self.entries(list(&format!(
-            "kind = {KIND_REGISTERED} AND {in_session} AND operation = {}",
-            name_at(2)
-        ))?)?;
+        let in_session = |filter: Filter| Filter { session: Some(session.clone()), ..filter };
+        let filter = in_session(Filter { operation: Some(operation.clone()), ..registered() });
+        let versions =
+            self.entries(self.indexes(&Question { filter, ..Question::default() }, LISTED_MAX)?)?;
         let matches = |entry: &&Entry| match wanted {
             Some(wanted) => entry.record.get("version").and_then(Value::as_u64) == Some(wanted),
             None => text(entry, "source") == Some(source.to_string()),
@@ -226,10 +274,9 @@ impl AuditReader {
             return Ok(None);
         };
         let session_event = |kind: &str| {
-            let condition = format!(
-                "kind = (SELECT id FROM names WHERE text = '{kind}') AND {in_session} AND ?2 IS NOT NULL"
-            );
-            Ok::<_, QueryError>(self.entries(list(&condition)?)?.into_iter().next_back())
+            let filter = in_session(Filter { kind: Some(kind.to_owned()), ..Filter::default() });
+            let question = Question { filter, order: Order::NewestFirst, ..Question::default() };
+            Ok::<_, QueryError>(self.entries(self.indexes(&question, 1)?)?.pop())
         };
         let chosen = Version { session: session.clone(), operation: operation.clone(), source: digest };
         let Calls { served, called_by, called_from, made, refused } = self.calls_of(&chosen)?;
@@ -290,56 +337,33 @@ impl AuditReader {
 
     /// The calls a version served, and those it made: admitted and refused, by operation.
     fn calls_of(&self, version: &Version) -> Result<Calls, QueryError> {
-        let index = self.caught_up()?;
-        let db = index.connection()?;
-        let of_version = format!("session = {} AND operation = {} AND source = ?3", name_at(1), name_at(2));
-        let values = params![version.session, version.operation, version.source.0];
-        let outcomes = count_by(
-            db,
-            &format!(
-                "SELECT n.text, count(*) FROM records r JOIN names n ON n.id = r.outcome
-                 WHERE r.kind = {KIND_FINISHED} AND {of_version} GROUP BY n.text"
-            ),
-            values,
-        )?;
-        let called_by = count_by(
-            db,
-            &format!(
-                "SELECT n.text, count(*) FROM records r JOIN names n ON n.id = r.caller
-                 WHERE r.kind = {KIND_ADMITTED} AND {of_version} GROUP BY n.text"
-            ),
-            values,
-        )?;
-        let called_from = count_by(
-            db,
-            &format!(
-                "SELECT n.text, count(*) FROM records r
-                 JOIN records p ON p.call = r.parent AND p.kind = {KIND_ADMITTED}
-                 JOIN names n ON n.id = p.operation
-                 WHERE r.kind = {KIND_ADMITTED} AND r.session = {} AND r.operation = {} AND r.source = ?3
-                 GROUP BY n.text",
-                name_at(1),
-                name_at(2)
-            ),
-            values,
-        )?;
-        let by_operation = |kind: &str| {
-            format!(
-                "SELECT n.text, count(*) FROM records c JOIN names n ON n.id = c.operation
-                 WHERE c.kind = {kind} AND c.parent IN
-                     (SELECT call FROM records WHERE kind = {KIND_ADMITTED} AND {of_version})
-                 GROUP BY n.text"
-            )
+        let Version { session, operation, source } = version;
+        let in_session = Filter { session: Some(session.clone()), ..Filter::default() };
+        let mut walk = calls::Walk::new(version);
+        {
+            let index = self.caught_up()?;
+            let index = index.get()?;
+            let question = Question { filter: in_session.clone(), ..Question::default() };
+            // What a call makes is of the same session, and recorded after it.
+            index.find(self.layout(), &question, |(bundle, positions)| {
+                index.in_bundles(self.layout(), &BTreeSet::from([bundle]), |at, facets| {
+                    if usize::try_from(at % 256).is_ok_and(|position| positions.contains(position)) {
+                        walk.note(facets);
+                    }
+                })?;
+                Ok(ControlFlow::Continue(()))
+            })?;
+            walk.find_callers(|id, visit| index.mentioning(self.layout(), Role::Own, id, visit))?;
+        }
+        let filter = Filter { operation: Some(operation.clone()), ..finished() };
+        let question = Question {
+            filter: Filter { session: in_session.session, ..filter },
+            source: Some(*source),
+            order: Order::NewestFirst,
+            ..Question::default()
         };
-        let made = count_by(db, &by_operation(KIND_ADMITTED), values)?;
-        let refused = count_by(db, &by_operation(KIND_REFUSED), values)?;
-        let mut statement = db.prepare_cached(&format!(
-            "SELECT idx FROM records WHERE kind = {KIND_FINISHED} AND {of_version}
-             ORDER BY idx DESC LIMIT {LAST_CALLS}"
-        ))?;
-        let last = statement.query_map(values, |row| row.get::<_, u64>(0))?.collect::<Result<Vec<_>, _>>()?;
-        let served = Served { finished: outcomes.values().sum(), outcomes, last: self.entries(last)? };
-        Ok(Calls { served, called_by, called_from, made, refused })
+        let last = self.entries(self.indexes(&question, LAST_CALLS)?)?;
+        Ok(walk.end(last))
     }
 }
 
@@ -351,71 +375,28 @@ impl Provenance {
     }
 }
 
-/// The session operation behind a call: the call's own, else the one that composed it, else one it called.
-fn version_behind(db: &Connection, call: [u8; 16]) -> Result<Option<Version>, QueryError> {
-    let own = "r.call = ?1 AND r.source IS NOT NULL AND r.root IS NOT NULL LIMIT 1";
-    let mut parent = Some(call);
-    for _ in 0..ANCESTORS_MAX {
-        let Some(id) = parent else { break };
-        if let Some(version) = find_version(db, own, params![id])? {
-            return Ok(Some(version));
-        }
-        parent = db
-            .prepare_cached("SELECT parent FROM records WHERE call = ?1 AND parent IS NOT NULL LIMIT 1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?;
+impl Version {
+    fn of(entry: &Entry) -> Option<Self> {
+        let source = text(entry, "source")?.parse().ok()?;
+        Some(Self { session: text(entry, "session")?, operation: text(entry, "operation")?, source })
     }
-    find_version(db, "r.parent = ?1 AND r.source IS NOT NULL ORDER BY idx LIMIT 1", params![call])
+
+    fn in_facets(facets: &Facets<'_>) -> Option<Self> {
+        let (session, operation) = (facets.session?.to_owned(), facets.operation?.to_owned());
+        Some(Self { session, operation, source: facets.source? })
+    }
 }
 
-/// The version registered last among those that match.
-fn last_registered(
-    db: &Connection,
-    condition: &str,
-    values: impl Params,
-) -> Result<Option<Version>, QueryError> {
-    let last = format!("r.kind = {KIND_REGISTERED} AND {condition} ORDER BY idx DESC LIMIT 1");
-    find_version(db, &last, values)
+/// The registrations of operations.
+fn registered() -> Filter {
+    Filter { kind: Some("operation.registered".to_owned()), ..Filter::default() }
 }
 
-fn find_version(
-    db: &Connection,
-    condition: &str,
-    values: impl Params,
-) -> Result<Option<Version>, QueryError> {
-    let sql = format!(
-        "SELECT s.text, o.text, r.source FROM records r
-         JOIN names s ON s.id = r.session JOIN names o ON o.id = r.operation WHERE {condition}"
-    );
-    let version = db.prepare_cached(&sql)?.query_row(values, |row| {
-        Ok(Version { session: row.get(0)?, operation: row.get(1)?, source: Hash(row.get(2)?) })
-    });
-    Ok(version.optional()?)
-}
-
-fn indexes(db: &Connection, condition: &str, values: impl Params) -> Result<Vec<u64>, QueryError> {
-    let sql = format!("SELECT idx FROM records WHERE {condition} ORDER BY idx LIMIT {LISTED_MAX}");
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(values, |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn count_by(db: &Connection, sql: &str, values: impl Params) -> Result<BTreeMap<String, u64>, QueryError> {
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The id of the name in a parameter.
-fn name_at(parameter: u8) -> String {
-    format!("(SELECT id FROM names WHERE text = ?{parameter})")
+/// The outcomes of calls.
+fn finished() -> Filter {
+    Filter { kind: Some(CallKind::Finished.as_str().to_owned()), ..Filter::default() }
 }
 
 fn text(entry: &Entry, member: &str) -> Option<String> {
     entry.record.get(member)?.as_str().map(str::to_owned)
 }
-
-const KIND_ADMITTED: &str = "(SELECT id FROM names WHERE text = 'call.admitted')";
-const KIND_REFUSED: &str = "(SELECT id FROM names WHERE text = 'call.refused')";
-const KIND_FINISHED: &str = "(SELECT id FROM names WHERE text = 'call.finished')";
-const KIND_REGISTERED: &str = "(SELECT id FROM names WHERE text = 'operation.registered')";

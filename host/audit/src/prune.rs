@@ -73,7 +73,7 @@ impl AuditLog {
         let covered = self.covered()?;
         let io = |source| QueryError::io(layout.dir(), source);
         let first = archive::first_bundle(layout).map_err(io)?;
-        let old = self.reader().with_index(|index| index.first_since(before))? / 256;
+        let old = self.reader().with_index(|index| index.first_since(layout, before))? / 256;
         // The last full bundle tells a recovery how the log ended.
         let end = old.min((covered / 256).saturating_sub(1));
         if end <= first {
@@ -117,13 +117,13 @@ impl AuditLog {
 /// Sources that only records before `end` name, and no operation of an open session.
 fn unneeded_sources(index: &mut Index, end: u64) -> Result<Vec<Hash>, QueryError> {
     let mut statement = index.connection().prepare(
-        "SELECT DISTINCT source FROM records WHERE source IS NOT NULL AND idx < ?1
-         EXCEPT SELECT source FROM records WHERE source IS NOT NULL AND idx >= ?1
-         EXCEPT SELECT source FROM records WHERE source IS NOT NULL AND session NOT IN
-             (SELECT session FROM records WHERE session IS NOT NULL
+        "SELECT DISTINCT source FROM combinations WHERE source IS NOT NULL AND bundle < ?1
+         EXCEPT SELECT source FROM combinations WHERE source IS NOT NULL AND bundle >= ?1
+         EXCEPT SELECT source FROM combinations WHERE source IS NOT NULL AND session NOT IN
+             (SELECT session FROM combinations WHERE session IS NOT NULL
               AND kind = (SELECT id FROM names WHERE text = 'session.closed'))",
     )?;
-    let digests = statement.query_map(params![end], |row| Ok(Hash(row.get(0)?)))?;
+    let digests = statement.query_map(params![end / 256], |row| Ok(Hash(row.get(0)?)))?;
     Ok(digests.collect::<Result<_, _>>()?)
 }
 

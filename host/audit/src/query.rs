@@ -1,12 +1,9 @@
 //! Questions with filters, answered page by page.
 
-use rusqlite::params_from_iter;
-use rusqlite::types::Value as SqlValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::hexdigits;
-use crate::index::Index;
+use crate::index::Question;
 use crate::reader::{AuditReader, Entry, QueryError};
 
 /// The most records on one page.
@@ -82,82 +79,19 @@ impl AuditReader {
     /// # Errors
     /// [`QueryError`] when the log or its index cannot be read.
     pub fn query(&self, filter: &Filter, page: &Page) -> Result<Matches, QueryError> {
-        let limit = page.limit.clamp(1, PAGE_MAX);
-        let mut indexes = {
-            let index = self.caught_up()?;
-            let index = index.get()?;
-            let (conditions, values) = conditions(filter, page, index)?;
-            let direction = match page.order {
-                Order::OldestFirst => "ASC",
-                Order::NewestFirst => "DESC",
-            };
-            // One more than the page holds tells whether there is another.
-            let sql = format!(
-                "SELECT idx FROM records WHERE {conditions} ORDER BY idx {direction} LIMIT {}",
-                limit + 1
-            );
-            let mut statement = index.connection().prepare_cached(&sql)?;
-            let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, u64>(0))?;
-            rows.collect::<Result<Vec<_>, _>>()?
-        };
-        let more = indexes.len() > usize::from(limit);
-        indexes.truncate(usize::from(limit));
+        let limit = usize::from(page.limit.clamp(1, PAGE_MAX));
+        let question =
+            Question { filter: filter.clone(), after: page.after, order: page.order, ..Question::default() };
+        // One more than the page holds tells whether there is another.
+        let mut indexes = self.indexes(&question, limit + 1)?;
+        let more = indexes.len() > limit;
+        indexes.truncate(limit);
         let next = if more { indexes.last().copied() } else { None };
         Ok(Matches { entries: self.entries(indexes)?, next })
     }
-}
 
-/// The `WHERE` clause and its values. Names and ids that no record has match nothing.
-pub(crate) fn conditions(
-    filter: &Filter,
-    page: &Page,
-    index: &Index,
-) -> Result<(String, Vec<SqlValue>), QueryError> {
-    let mut conditions = vec!["TRUE".to_owned()];
-    let mut values = Vec::new();
-    let names = [
-        ("kind", &filter.kind),
-        ("session", &filter.session),
-        ("operation", &filter.operation),
-        ("caller", &filter.caller),
-        ("authority", &filter.authority),
-        ("outcome", &filter.outcome),
-    ];
-    for (column, name) in names {
-        if let Some(name) = name {
-            values.push(SqlValue::Text(name.clone()));
-            let nth = values.len();
-            conditions.push(format!("{column} = (SELECT id FROM names WHERE text = ?{nth})"));
-        }
+    /// Where the first records asked for are.
+    pub(crate) fn indexes(&self, question: &Question, limit: usize) -> Result<Vec<u64>, QueryError> {
+        self.caught_up()?.get()?.first(self.layout(), question, limit)
     }
-    let ids = [
-        ("call = ?", "", &filter.call),
-        // The root's own records are found by its call: the index of roots has the others.
-        ("(call = ?", " AND root = call OR root = ? AND root <> call)", &filter.root),
-    ];
-    for (before, after, id) in ids {
-        if let Some(id) = id {
-            let bytes = hexdigits::decode::<16>(id.as_bytes()).map(Vec::from).unwrap_or_default();
-            values.push(SqlValue::Blob(bytes));
-            let nth = values.len();
-            conditions.push(format!("{before}{nth}{}", after.replace('?', &format!("?{nth}"))));
-        }
-    }
-    let (after, before) = match page.order {
-        Order::OldestFirst => (page.after, None),
-        Order::NewestFirst => (None, page.after),
-    };
-    let bounds = [
-        ("idx >= ", filter.since.map(|time| index.first_since(time)).transpose()?),
-        ("idx < ", filter.until.map(|time| index.first_since(time)).transpose()?),
-        ("idx > ", after),
-        ("idx < ", before),
-    ];
-    for (condition, bound) in bounds {
-        if let Some(bound) = bound {
-            values.push(SqlValue::Integer(i64::try_from(bound).unwrap_or(i64::MAX)));
-            conditions.push(format!("{condition}?{}", values.len()));
-        }
-    }
-    Ok((conditions.join(" AND "), values))
 }

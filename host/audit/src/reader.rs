@@ -13,8 +13,8 @@ use crate::layout::{Bundle, Layout};
 use crate::merkle::Hash;
 use crate::sources::{self, Kept};
 
-/// Records that the index may be behind while the log is busy: about a second's work for the next question.
-const BEHIND_MAX: u64 = 200_000;
+/// Records that the index may be behind while the log is busy: well below a second's work for the next question.
+const BEHIND_MAX: u64 = 400_000;
 
 /// Reads a log: by question, by call tree, by provenance. It never changes a record.
 ///
@@ -158,7 +158,7 @@ impl AuditReader {
         let behind = size - guard.as_ref().map_or(0, Index::records).min(size);
         let result = match guard.as_mut() {
             _ if quiet => self.catch_up(&mut guard),
-            Some(index) if behind > BEHIND_MAX => index.read_some(&self.layout).map(drop),
+            Some(index) if behind > BEHIND_MAX => index.read_bundles(&self.layout).map(drop),
             None if behind > BEHIND_MAX => {
                 Index::open(&self.place, &self.layout).map(|index| *guard = Some(index))
             }
@@ -185,6 +185,10 @@ impl AuditReader {
         if self.index.try_lock().is_ok_and(|slot| slot.is_some()) {
             self.catch_up_aside(size, true);
         }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Records in the index.
@@ -258,11 +262,6 @@ impl CaughtUp<'_> {
     /// The index.
     pub(crate) fn get(&self) -> Result<&Index, QueryError> {
         self.0.as_ref().ok_or(QueryError::OutOfRange)
-    }
-
-    /// The tables.
-    pub(crate) fn connection(&self) -> Result<&rusqlite::Connection, QueryError> {
-        self.get().map(Index::connection)
     }
 }
 

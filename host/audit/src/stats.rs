@@ -1,16 +1,19 @@
 //! How much happened: counts over the records that match.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-use rusqlite::params_from_iter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::query::{Filter, Page, conditions};
-use crate::reader::{AuditReader, QueryError};
+use crate::call_record::CallKind;
+use crate::index::{Index, NameIds, Question};
+use crate::query::Filter;
+use crate::reader::{AuditReader, Entry, QueryError};
 
 /// Names listed of each kind, the most frequent first.
-const NAMES_LISTED: u32 = 50;
+const NAMES_LISTED: usize = 50;
 
 /// Counts over records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,40 +53,94 @@ impl AuditReader {
     pub fn stats(&self, filter: &Filter) -> Result<Stats, QueryError> {
         let index = self.caught_up()?;
         let index = index.get()?;
-        let (condition, values) = conditions(filter, &Page::default(), index)?;
-        let db = index.connection();
-        let mut stats = db.query_row(
-            &format!(
-                "SELECT count(*), min(time), max(time), count(DISTINCT session) FROM records WHERE {condition}"
-            ),
-            params_from_iter(&values),
-            |row| {
-                let (records, first_at, last_at) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                Ok(Stats { records, first_at, last_at, sessions: row.get(3)?, ..Stats::default() })
-            },
-        )?;
-        let counts = |column: &str, kinds: &str, limit: u32| {
-            let sql = format!(
-                "SELECT n.text, c.count FROM
-                    (SELECT {column} AS id, count(*) AS count FROM records
-                     WHERE {column} IS NOT NULL AND {kinds} AND {condition} GROUP BY {column}) c
-                 JOIN names n ON n.id = c.id ORDER BY c.count DESC, n.text LIMIT {limit}"
-            );
-            let mut statement = db.prepare_cached(&sql)?;
-            let rows = statement.query_map(params_from_iter(&values), |row| {
-                Ok(Count { name: row.get(0)?, count: row.get(1)? })
+        let question = Question { filter: filter.clone(), ..Question::default() };
+        let mut counts = Counts::default();
+        let mut ends: Option<(u64, u64)> = None;
+        index.find(self.layout(), &question, |(bundle, positions)| {
+            let mut found = positions.iter().map(|at| bundle * 256 + u64::try_from(at).unwrap_or_default());
+            let (first, last) = (found.next(), found.next_back());
+            ends = ends.map(|(first, _)| first).or(first).zip(last.or(first));
+            index.each_combination(bundle, |names, records| {
+                counts.add(&names, records.and(positions).count());
             })?;
-            Ok::<_, QueryError>(rows.collect::<Result<Vec<_>, _>>()?)
-        };
-        let by_name = |counts: Vec<Count>| counts.into_iter().map(|c| (c.name, c.count)).collect();
-        stats.kinds = by_name(counts("kind", "TRUE", u32::MAX)?);
-        stats.outcomes = by_name(counts("outcome", CALLS, u32::MAX)?);
-        stats.operations = counts("operation", DECISIONS, NAMES_LISTED)?;
-        stats.callers = counts("caller", DECISIONS, NAMES_LISTED)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut stats = counts.named(index)?;
+        if let Some((first, last)) = ends {
+            let time = |entry: &Entry| entry.record.get("time").and_then(Value::as_u64);
+            let entries = self.entries([first, last])?;
+            (stats.first_at, stats.last_at) = (entries.first().and_then(time), entries.last().and_then(time));
+        }
         Ok(stats)
     }
 }
 
-const CALLS: &str =
-    "kind IN (SELECT id FROM names WHERE text IN ('call.admitted', 'call.refused', 'call.finished'))";
-const DECISIONS: &str = "kind IN (SELECT id FROM names WHERE text IN ('call.admitted', 'call.refused'))";
+/// Counts by the ids of names.
+#[derive(Debug, Default)]
+struct Counts {
+    records: u64,
+    sessions: BTreeSet<i64>,
+    kinds: BTreeMap<i64, u64>,
+    /// Of the records with an outcome, by kind and outcome; and so on.
+    outcomes: BTreeMap<(i64, i64), u64>,
+    operations: BTreeMap<(i64, i64), u64>,
+    callers: BTreeMap<(i64, i64), u64>,
+}
+
+impl Counts {
+    fn add(&mut self, names: &NameIds, count: u64) {
+        if count == 0 {
+            return;
+        }
+        self.records += count;
+        self.sessions.extend(names.session);
+        *self.kinds.entry(names.kind).or_default() += count;
+        let lists = [
+            (&mut self.outcomes, names.outcome),
+            (&mut self.operations, names.operation),
+            (&mut self.callers, names.caller),
+        ];
+        for (counts, name) in lists {
+            if let Some(name) = name {
+                *counts.entry((names.kind, name)).or_default() += count;
+            }
+        }
+    }
+
+    fn named(self, index: &Index) -> Result<Stats, QueryError> {
+        let of_kinds = |counts: BTreeMap<(i64, i64), u64>, kinds: &[&str]| {
+            let kinds = kinds.iter().map(|kind| index.name_id(kind)).collect::<Result<Vec<_>, _>>()?;
+            let mut by_id = BTreeMap::new();
+            for ((_, name), count) in counts.into_iter().filter(|((kind, _), _)| kinds.contains(&Some(*kind)))
+            {
+                *by_id.entry(name).or_default() += count;
+            }
+            named(index, by_id)
+        };
+        let most = |mut counts: Vec<Count>| {
+            counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
+            counts.truncate(NAMES_LISTED);
+            counts
+        };
+        let by_name =
+            |counts: Vec<Count>| counts.into_iter().map(|count| (count.name, count.count)).collect();
+        Ok(Stats {
+            records: self.records,
+            sessions: u64::try_from(self.sessions.len()).unwrap_or(u64::MAX),
+            kinds: by_name(named(index, self.kinds)?),
+            outcomes: by_name(of_kinds(self.outcomes, &CALLS)?),
+            operations: most(of_kinds(self.operations, &DECISIONS)?),
+            callers: most(of_kinds(self.callers, &DECISIONS)?),
+            ..Stats::default()
+        })
+    }
+}
+
+fn named(index: &Index, counts: BTreeMap<i64, u64>) -> Result<Vec<Count>, QueryError> {
+    let named = |(id, count)| Ok(Count { name: index.name(id)?, count });
+    counts.into_iter().map(named).collect()
+}
+
+const CALLS: [&str; 3] =
+    [CallKind::Admitted.as_str(), CallKind::Refused.as_str(), CallKind::Finished.as_str()];
+const DECISIONS: [&str; 2] = [CallKind::Admitted.as_str(), CallKind::Refused.as_str()];

@@ -1,12 +1,13 @@
 //! The whole tree a call belongs to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::OptionalExtension as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::call_record::CallHex;
 use crate::hexdigits;
+use crate::index::Role;
 use crate::reader::{AuditReader, Entry, QueryError};
 
 /// The most records of one call tree.
@@ -23,6 +24,13 @@ pub struct Trace {
     pub calls: Vec<Self>,
 }
 
+/// Where the records of a call tree are.
+struct Tree {
+    root: [u8; 16],
+    /// Not many more than the most that an answer has.
+    indexes: BTreeSet<u64>,
+}
+
 impl AuditReader {
     /// The tree that a call belongs to, from its root; `None` when there is no such call.
     ///
@@ -32,28 +40,46 @@ impl AuditReader {
         let Some(id) = hexdigits::decode::<16>(call.as_bytes()) else {
             return Ok(None);
         };
-        let (root, indexes) = {
-            let index = self.caught_up()?;
-            let connection = index.connection()?;
-            let root: Option<[u8; 16]> = connection
-                .prepare_cached("SELECT root FROM records WHERE call = ?1 AND root IS NOT NULL LIMIT 1")?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
-            let Some(root) = root else { return Ok(None) };
-            let mut statement = connection.prepare_cached(
-                "SELECT idx FROM records WHERE call = ?1
-                 UNION SELECT idx FROM records WHERE root = ?1 AND root <> call
-                 UNION SELECT idx FROM records WHERE root IS NULL AND call IN
-                     (SELECT call FROM records WHERE root = ?1 AND root <> call)
-                 ORDER BY idx LIMIT ?2",
-            )?;
-            let rows = statement.query_map((root, TRACE_RECORDS_MAX + 1), |row| row.get::<_, u64>(0))?;
-            (root, rows.collect::<Result<Vec<_>, _>>()?)
-        };
+        let Some(Tree { root, indexes }) = self.tree(id)? else { return Ok(None) };
         if indexes.len() > TRACE_RECORDS_MAX {
             return Err(QueryError::TooLarge { max: TRACE_RECORDS_MAX });
         }
         Ok(nest(hex::encode(root), self.entries(indexes)?))
+    }
+
+    /// The tree that a call belongs to.
+    fn tree(&self, call: [u8; 16]) -> Result<Option<Tree>, QueryError> {
+        let index = self.caught_up()?;
+        let index = index.get()?;
+        let mut root = None;
+        index.mentioning(self.layout(), Role::Own, call, |_, facets| {
+            if facets.call == Some(CallHex(call)) {
+                root = root.or(facets.root);
+            }
+        })?;
+        let Some(CallHex(root)) = root else { return Ok(None) };
+        let (mut indexes, mut calls) = (BTreeSet::new(), BTreeSet::from([root]));
+        index.mentioning(self.layout(), Role::Above, root, |at, facets| {
+            if facets.root == Some(CallHex(root)) {
+                indexes.insert(at);
+                calls.extend(facets.call.map(|call| call.0));
+            }
+        })?;
+        // What calls caused says so, but not of which tree they are.
+        let mut bundles = BTreeSet::new();
+        for call in &calls {
+            if indexes.len() > TRACE_RECORDS_MAX {
+                break;
+            }
+            bundles.append(&mut index.bundles_with(Role::Own, *call)?);
+        }
+        index.in_bundles(self.layout(), &bundles, |at, facets| {
+            let of_tree = facets.call.is_some_and(|call| calls.contains(&call.0));
+            if of_tree && facets.root.is_none() {
+                indexes.insert(at);
+            }
+        })?;
+        Ok(Some(Tree { root, indexes }))
     }
 }
 

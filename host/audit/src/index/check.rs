@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
-use super::{SCHEMA_VERSION, leaf_before};
-use crate::archive;
+use super::rows::{BundleRows, Combination, IdRange, Records, Role};
+use super::{Positions, SCHEMA_VERSION, leaf_before, unkey};
+use crate::archive::{self, Pieces};
 use crate::layout::{Bundle, Layout};
 use crate::merkle::Hash;
 use crate::reader::QueryError;
-use crate::record::{Facets, Record};
 
 /// What is wrong with an index.
 #[derive(Debug, thiserror::Error)]
@@ -52,30 +52,27 @@ pub(crate) fn check(layout: &Layout, pruned: u64) -> Result<Option<u64>, IndexFa
         return Err(IndexFault::Differs(records.saturating_sub(1)));
     }
     let names = names(&connection)?;
-    let first: Option<u64> = connection.query_row("SELECT min(idx) FROM records", [], |row| row.get(0))?;
-    let begins_at = if first.unwrap_or(records) < pruned { 0 } else { pruned };
-    let mut log = Entries::new(layout, begins_at)?;
-    let mut statement = connection.prepare(
-        "SELECT idx, time, kind, call, parent, root, session, caller, authority, operation, outcome, source, output
-         FROM records ORDER BY idx",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut count = 0;
-    while let Some(row) = rows.next()? {
-        let index: u64 = row.get(0)?;
-        if index < log.next || index >= records {
-            return Err(IndexFault::Invents(index));
-        }
-        if index > log.next {
-            return Err(IndexFault::Lacks(log.next));
-        }
-        let agrees = log.with_next(|facets| agrees(row, facets, &names))?.unwrap_or(Ok(false))?;
-        if !agrees {
-            return Err(IndexFault::Differs(index));
-        }
-        count += 1;
+    let first: Option<u64> = connection.query_row("SELECT min(bundle) FROM bundles", [], |row| row.get(0))?;
+    let kept = archive::first_bundle(layout).map_err(damaged)?;
+    let begins_at = first.unwrap_or(records / 256).min((pruned / 256).max(kept));
+    let end = records.div_ceil(256);
+    let tables = Tables { connection: &connection, names };
+    let invented = "SELECT min(bundle) FROM
+        (SELECT bundle FROM bundles UNION SELECT bundle FROM combinations UNION SELECT bundle FROM ids)
+        WHERE bundle < ?1 OR bundle >= ?2";
+    let invented: Option<u64> =
+        connection.query_row(invented, [begins_at.max(kept), end], |row| row.get(0))?;
+    if let Some(bundle) = invented {
+        return Err(IndexFault::Invents(bundle * 256));
     }
-    if log.next < records { Err(IndexFault::Lacks(log.next)) } else { Ok(Some(count)) }
+    let mut pieces = Pieces::new(layout);
+    for index in begins_at.max(kept)..end {
+        let mut bundle = pieces.read(index).map_err(damaged)?.into_bundle();
+        // A live log may have more of the last one by now.
+        bundle.entries.truncate(usize::try_from(records - index * 256).unwrap_or(usize::MAX));
+        tables.check(index, &bundle)?;
+    }
+    Ok(Some(records - (begins_at.max(kept) * 256).min(records)))
 }
 
 /// Opens the tables for reading only, also in a folder that cannot be written.
@@ -96,54 +93,82 @@ fn names(connection: &Connection) -> Result<HashMap<i64, String>, IndexFault> {
     Ok(names.collect::<Result<_, _>>()?)
 }
 
-fn agrees(row: &Row<'_>, facets: &Facets<'_>, names: &HashMap<i64, String>) -> Result<bool, IndexFault> {
-    let name = |column: usize| -> Result<Option<&str>, rusqlite::Error> {
-        let id: Option<i64> = row.get(column)?;
-        // An id without a name is no name of any record.
-        Ok(id.map(|id| names.get(&id).map_or("", String::as_str)))
-    };
-    let id = |column: usize| row.get::<_, Option<[u8; 16]>>(column);
-    let hash = |column: usize| row.get::<_, Option<[u8; 32]>>(column);
-    Ok(row.get::<_, u64>(1)? == facets.time
-        && name(2)? == Some(facets.kind)
-        && id(3)? == facets.call.map(|call| call.0)
-        && id(4)? == facets.parent.map(|call| call.0)
-        && id(5)? == facets.root.map(|call| call.0)
-        && name(6)? == facets.session
-        && name(7)? == facets.caller
-        && name(8)? == facets.authority
-        && name(9)? == facets.operation
-        && name(10)? == facets.outcome
-        && hash(11)? == facets.source.map(|hash| hash.0)
-        && hash(12)? == facets.output.map(|hash| hash.0))
+/// The tables of an index, with the texts of its names.
+struct Tables<'a> {
+    connection: &'a Connection,
+    names: HashMap<i64, String>,
 }
 
-/// The log's records, one after the other.
-struct Entries<'a> {
-    layout: &'a Layout,
-    next: u64,
-    bundle: Bundle,
-    scratch: Vec<u8>,
-}
-
-impl<'a> Entries<'a> {
-    /// Begins at a record, or at the first that is kept.
-    fn new(layout: &'a Layout, at: u64) -> Result<Self, IndexFault> {
-        let next = (archive::first_bundle(layout).map_err(damaged)? * 256).max(at);
-        Ok(Self { layout, next, bundle: Bundle::default(), scratch: Vec::new() })
+impl Tables<'_> {
+    /// Compares what the tables have of a bundle with what they should have.
+    fn check(&self, index: u64, bundle: &Bundle) -> Result<(), IndexFault> {
+        let records = Records::read(bundle, index * 256)?;
+        let expected = BundleRows::of(&records);
+        let differs = || IndexFault::Differs(index * 256);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT records, first, last, outputs FROM bundles WHERE bundle = ?1")?;
+        let row: Option<(usize, u64, u64, Vec<u8>)> = statement
+            .query_row([index], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
+        let (count, first, last, outputs) = row.ok_or(IndexFault::Lacks(index * 256))?;
+        let (length, times) = (bundle.entries.len(), expected.times);
+        if (count, (first, last), &outputs) != (length, times, &expected.outputs) {
+            return Err(differs());
+        }
+        let ids = self.ids(index)?;
+        if ids != expected.ids {
+            return Err(differs());
+        }
+        if self.has_combinations(index, &expected)? { Ok(()) } else { Err(differs()) }
     }
 
-    /// Looks at the next record; `None` at the end of the log.
-    fn with_next<T>(&mut self, look: impl FnOnce(&Facets<'_>) -> T) -> Result<Option<T>, IndexFault> {
-        let place = usize::try_from(self.next % 256).unwrap_or_default();
-        if place == 0 || self.bundle.record(place).is_none() {
-            let piece = archive::read_piece(self.layout, self.next / 256).map_err(damaged)?;
-            self.bundle = piece.into_bundle();
+    fn ids(&self, index: u64) -> Result<Vec<IdRange>, IndexFault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT role, run, first, last FROM ids WHERE bundle = ?1 ORDER BY role, run, first",
+        )?;
+        let number = |row: &Row<'_>, column: usize| row.get::<_, i64>(column).map(unkey);
+        let ids = statement.query_map([index], |row| {
+            let role = match row.get(0)? {
+                0 => Role::Own,
+                1 => Role::Above,
+                other => return Err(rusqlite::Error::IntegralValueOutOfRange(0, other)),
+            };
+            Ok(IdRange { role, run: number(row, 1)?, first: number(row, 2)?, last: number(row, 3)? })
+        })?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a bundle has the combinations that are expected, each once, and no others.
+    fn has_combinations(&self, index: u64, expected: &BundleRows<'_>) -> Result<bool, IndexFault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT kind, session, caller, authority, operation, outcome, source, records
+             FROM combinations WHERE bundle = ?1",
+        )?;
+        let mut rows = statement.query([index])?;
+        let mut missing = expected.combinations.clone();
+        while let Some(row) = rows.next()? {
+            let name = |column: usize| -> Result<Option<&str>, rusqlite::Error> {
+                let id: Option<i64> = row.get(column)?;
+                // An id without a name is no name of any record.
+                Ok(id.map(|id| self.names.get(&id).map_or("", String::as_str)))
+            };
+            let source: Option<[u8; 32]> = row.get(6)?;
+            let combination = Combination {
+                kind: name(0)?.unwrap_or_default(),
+                session: name(1)?,
+                caller: name(2)?,
+                authority: name(3)?,
+                operation: name(4)?,
+                outcome: name(5)?,
+                source: source.map(Hash),
+            };
+            let positions = Positions::from_bytes(&row.get(7)?);
+            if missing.remove(&combination) != Some(positions) {
+                return Ok(false);
+            }
         }
-        let Some(bytes) = self.bundle.record(place) else { return Ok(None) };
-        let record = Record::parse(bytes, &mut self.scratch).map_err(damaged)?;
-        self.next += 1;
-        Ok(Some(look(&record.facets())))
+        Ok(missing.is_empty())
     }
 }
 

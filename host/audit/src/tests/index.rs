@@ -27,15 +27,26 @@ fn an_index_that_says_something_else_is_found_out_and_made_again() {
     make(dir.path());
     assert_eq!(check(dir.path()).indexed, Some(302));
     let changes = [
-        "UPDATE records SET time = time + 1 WHERE idx = 7",
-        "UPDATE records SET outcome = NULL WHERE idx = 8",
-        "UPDATE records SET caller = (SELECT id FROM names WHERE text = 'OK') WHERE idx = 9",
+        "UPDATE bundles SET last = last + 1 WHERE bundle = 0",
+        "UPDATE bundles SET first = first - 1 WHERE bundle = 1",
+        "UPDATE bundles SET records = 255 WHERE bundle = 0",
+        "UPDATE bundles SET outputs = zeroblob(1024) WHERE bundle = 0",
+        "DELETE FROM bundles WHERE bundle = 0",
+        "UPDATE bundles SET bundle = 5000 WHERE bundle = 1",
+        "UPDATE combinations SET outcome = NULL WHERE outcome IS NOT NULL AND bundle = 1",
+        "UPDATE combinations SET caller = (SELECT id FROM names WHERE text = 'OK') WHERE bundle = 1",
+        "UPDATE combinations SET records = zeroblob(32) WHERE bundle = 0",
+        "DELETE FROM combinations WHERE bundle = 1",
+        "INSERT INTO combinations SELECT * FROM combinations WHERE bundle = 1",
+        "INSERT INTO combinations SELECT 9, kind, session, caller, authority, operation, outcome, source, records
+         FROM combinations WHERE bundle = 1",
         "UPDATE names SET text = 'FORBIDDEN' WHERE text = 'OK'",
-        "DELETE FROM records WHERE idx = 7",
-        "DELETE FROM records WHERE idx = 301",
-        "UPDATE records SET idx = 5000 WHERE idx = 301",
+        "UPDATE ids SET last = last + 1 WHERE bundle = 0",
+        "DELETE FROM ids WHERE bundle = 1 AND role = 0",
+        "UPDATE ids SET role = 2 WHERE bundle = 0 AND role = 1",
+        "INSERT INTO ids VALUES (1, 1, 7, 7, 0)",
+        "INSERT INTO ids VALUES (0, 1, 7, 7, 9)",
         "UPDATE position SET records = 301",
-        "UPDATE records SET output = x'00' WHERE idx = 2",
     ];
     for sql in changes {
         let image = image(dir.path());

@@ -80,19 +80,6 @@ impl Rename {
     }
 }
 
-/// Numbers without end, from a seed that is not zero.
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % end.max(1)
-    }
-}
-
 impl Disk {
     fn number(&self, file: &File) -> usize {
         self.by_inode[&file.metadata().unwrap().ino()]
@@ -155,7 +142,7 @@ impl Remembering {
     fn new(seed: u64) -> Self {
         Self {
             disk: Mutex::default(),
-            dice: Mutex::new(Dice(seed)),
+            dice: Mutex::new(Dice::new(seed)),
             promised: AtomicUsize::new(0),
             rarity: AtomicUsize::new(APPENDING),
             images: Mutex::default(),
@@ -282,7 +269,7 @@ fn the_power_is_cut_anywhere() {
         let log = AuditLog::open_on(dir.path(), options, Arc::<Remembering>::clone(&storage)).unwrap();
         // A log that was never there need not be after a power cut.
         storage.images.lock().unwrap().clear();
-        let mut dice = Dice(seed + 1000);
+        let mut dice = Dice::new(seed + 1000);
         let mut count = 0;
         for _ in 0..8 {
             for _ in 0..dice.below(160) {

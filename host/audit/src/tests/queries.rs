@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alknet_call::{CallId, ErrorCode};
+use alknet_call::{CallId, ErrorCode, Recorded};
 use alknet_core::ManualClock;
 use serde_json::json;
 
@@ -258,4 +258,97 @@ fn the_index_can_be_thrown_away() {
     assert_eq!(indexes(&reader, &Filter { operation: text("time/now"), ..Filter::default() }), expected);
     assert!(!index(image.path()).exists());
     assert!(AuditReader::open(&image.path().join("nowhere")).is_err());
+}
+
+/// A log of a few bundles: trees of calls in sessions, refusals, calls that last, events.
+fn make_varied(log: &AuditLog) {
+    let lasting = Call::root("watch").in_session("s0", None);
+    assert!(matches!(lasting.admit(log), Recorded::Done));
+    for at in 0..250_u64 {
+        let session = format!("s{}", at % 5);
+        let source = Hash::of(session.as_bytes());
+        if at % 50 == 0 {
+            log.append(&session_opened(&format!("s{}", at / 50))).unwrap();
+        }
+        if at % 7 == 0 {
+            let refused = Call::root("admin/stop").refuse(log, "scope", &ErrorCode::FORBIDDEN);
+            assert!(matches!(refused, Recorded::Done));
+            continue;
+        }
+        let root = Call::root(["fs/list", "fs/read", "time/now"][usize::try_from(at % 3).unwrap()]);
+        assert!(matches!(root.admit(log), Recorded::Done));
+        let above = if at % 11 == 0 { &lasting } else { &root };
+        let child = above.child("session/count").in_session(&session, (at % 2 == 0).then_some(&source));
+        child.run(log, &json!({ "at": at % 20 }));
+        assert!(matches!(root.finish(log, Err(&ErrorCode::TIMEOUT)), Recorded::Done));
+    }
+    assert!(matches!(lasting.finish(log, Ok(&json!("end"))), Recorded::Done));
+}
+
+#[test]
+fn an_answer_is_what_a_look_at_every_record_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(1_000));
+    let options = Options { clock: Arc::<ManualClock>::clone(&clock), ..options() };
+    let log = AuditLog::open_on(dir.path(), options, Arc::new(Unsynced)).unwrap();
+    make_varied(&log);
+    clock.advance(Duration::from_micros(500));
+    make_varied(&log);
+    let all: Vec<_> = (0..log.size()).map(|index| log.reader().record(index).unwrap()).collect();
+    assert!(all.len() > 1500, "{}", all.len());
+    let mut dice = Dice::new(7);
+    let members = ["kind", "session", "operation", "caller", "authority", "code", "call", "root"];
+    for round in 0..400 {
+        let example = &all[dice.below(all.len())].record;
+        let mut wanted = members.map(|member| {
+            let value = example[member].as_str().filter(|_| dice.below(4) == 0);
+            value.map(str::to_owned)
+        });
+        if round % 40 == 0 {
+            wanted[dice.below(6)] = Some("nobody has this name".to_owned());
+        }
+        let [kind, session, operation, caller, authority, outcome, call, root] = wanted.clone();
+        let time = |dice: &mut Dice| {
+            let time = [999, 1_000, 1_001, 1_500, 1_501][dice.below(5)];
+            (dice.below(4) == 0).then_some(time)
+        };
+        let (since, until) = (time(&mut dice), time(&mut dice));
+        let filter =
+            Filter { kind, session, operation, caller, authority, outcome, call, root, since, until };
+        let order = [Order::OldestFirst, Order::NewestFirst][dice.below(2)];
+        let limit = u16::try_from(1 + dice.below(200)).unwrap();
+        let mut expected: Vec<_> = all
+            .iter()
+            .filter(|Entry { record, .. }| {
+                let has = |(member, value): (&str, &Option<String>)| {
+                    let said = record[member].as_str().or(record[member]["label"].as_str());
+                    value.is_none() || said == value.as_deref()
+                };
+                let at = record["time"].as_u64().unwrap();
+                members.into_iter().zip(&wanted).all(has)
+                    && since.is_none_or(|since| at >= since)
+                    && until.is_none_or(|until| at < until)
+            })
+            .collect();
+        if order == Order::NewestFirst {
+            expected.reverse();
+        }
+        let stats = log.reader().stats(&filter).unwrap();
+        assert_eq!(stats.records, u64::try_from(expected.len()).unwrap(), "{filter:?}");
+        assert_eq!(stats.kinds.values().sum::<u64>(), stats.records);
+        let mut page = Page { after: None, limit, order };
+        let mut pages = expected.chunks(usize::from(limit));
+        loop {
+            let matches = log.reader().query(&filter, &page).unwrap();
+            let expected = pages.next().unwrap_or_default();
+            assert!(matches.entries.iter().eq(expected.iter().copied()), "{filter:?} {page:?}");
+            page.after = matches.next;
+            if page.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages.next(), None, "{filter:?}");
+    }
+    log.close().unwrap();
+    assert_eq!(check(dir.path()).indexed, Some(u64::try_from(all.len() + 1).unwrap()));
 }

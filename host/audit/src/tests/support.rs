@@ -256,3 +256,20 @@ pub(super) fn kinds(reader: &AuditReader) -> Vec<String> {
     assert_eq!(matches.next, None);
     matches.entries.iter().map(|entry| entry.record["kind"].as_str().unwrap().to_owned()).collect()
 }
+
+/// Numbers without end, from a seed that is not zero.
+#[derive(Debug)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap() % end.max(1)
+    }
+}
