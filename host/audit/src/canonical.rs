@@ -66,7 +66,7 @@ pub(crate) fn write_string(text: &str, out: &mut impl Sink) {
 }
 
 /// The first byte that needs an escape, with its place.
-fn first_escaped(bytes: &[u8]) -> Option<(usize, u8)> {
+pub(crate) fn first_escaped(bytes: &[u8]) -> Option<(usize, u8)> {
     let is_escaped = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
     // Without a branch for each byte, a chunk is looked at as a whole.
     let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | is_escaped(*byte));

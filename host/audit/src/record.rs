@@ -78,16 +78,20 @@ pub(crate) struct Facets<'a> {
 impl<'a> Record<'a> {
     /// Parses a record, accepting nothing but its canonical form. `scratch` is reused.
     pub(crate) fn parse(bytes: &'a [u8], scratch: &mut Vec<u8>) -> Result<Self, RecordFault> {
-        let Ok(call) = serde_json::from_slice::<CallRecord<'_>>(bytes) else {
+        let known = CallRecord::read(bytes);
+        let is_canonical = known.is_some();
+        let Some(call) = known.or_else(|| serde_json::from_slice(bytes).ok()) else {
             return parse_event(bytes);
         };
         if call.v != VERSION {
             return Err(RecordFault::UnknownVersion);
         }
         scratch.clear();
-        call.write(scratch);
-        if scratch != bytes {
-            return Err(RecordFault::NotCanonical);
+        if !is_canonical {
+            call.write(scratch);
+            if scratch != bytes {
+                return Err(RecordFault::NotCanonical);
+            }
         }
         if !call.has_the_shape_of_its_kind() {
             return Err(RecordFault::WrongShape);
@@ -97,9 +101,9 @@ impl<'a> Record<'a> {
 
     /// Reads a record of a log that somebody else holds to its form: any members in any order may pass.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, RecordFault> {
-        match serde_json::from_slice(bytes) {
-            Ok(call) => Ok(Self::Call(call)),
-            Err(_) => parse_event(bytes),
+        match CallRecord::read(bytes).or_else(|| serde_json::from_slice(bytes).ok()) {
+            Some(call) => Ok(Self::Call(call)),
+            None => parse_event(bytes),
         }
     }
 
