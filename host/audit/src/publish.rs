@@ -56,8 +56,10 @@ impl Shared {
     }
 
     fn publish_in_turn(&self, stored: &mut Stored, keep: Keep) -> io::Result<String> {
-        let snapshot = self.snapshot();
+        let mut snapshot = self.snapshot();
         self.store_bundles(&snapshot, stored)?;
+        // The writer uses the memory of those that it need not keep again.
+        snapshot.full.clear();
         if keep == Keep::Least || snapshot.bytes > TAIL_BYTES {
             self.storage.sync_all(&stored.files, &stored.dirs)?;
             (stored.files, stored.dirs) = Default::default();

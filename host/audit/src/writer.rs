@@ -14,6 +14,9 @@ use crate::tail_file::{HEADER_BYTES, header};
 /// The longest tail file: when so much is not stored as bundles, something is wrong with storing them.
 const TAIL_BYTES_MAX: usize = 64 << 20;
 
+/// Bundles whose memory is used again: as many as are stored together under load.
+const SPARE_MAX: usize = 32;
+
 /// When a record counts as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -47,6 +50,8 @@ pub(crate) struct Writer {
     tail: Vec<u8>,
     /// Its length.
     bytes: usize,
+    /// Memory of bundles that are stored, for those to come.
+    spare: Vec<Vec<u8>>,
     file: TailState,
     /// Whether a crash of the machine may still lose its name.
     unnamed: bool,
@@ -117,6 +122,7 @@ impl Writer {
             full,
             tail,
             bytes: 0,
+            spare: Vec::new(),
             file: TailState::Suspect,
             unnamed: false,
         };
@@ -238,7 +244,13 @@ impl Writer {
         }
         self.storage.rename(&self.layout.next_tail(), &self.layout.tail())?;
         let first = new.first();
-        self.full.retain(|bundle| bundle.index >= first);
+        while let Some(stored) = self.full.pop_front_if(|bundle| bundle.index < first) {
+            if self.spare.len() < SPARE_MAX
+                && let Some(stored) = Arc::into_inner(stored)
+            {
+                self.spare.push(stored.bytes);
+            }
+        }
         self.bytes = end;
         self.file = TailState::Whole(file);
         self.unnamed = true;
@@ -259,7 +271,8 @@ impl Writer {
     /// Puts the records of a bundle that has become full aside, to be stored.
     fn fill_bundle(&mut self) {
         let index = self.frontier.size() / 256 - 1;
-        let room = Vec::with_capacity(self.tail.len());
+        let mut room = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.tail.len()));
+        room.clear();
         let bytes = std::mem::replace(&mut self.tail, room);
         let tiles = self.frontier.carry();
         self.full.push_back(Arc::new(FullBundle { index, bytes, tiles }));
