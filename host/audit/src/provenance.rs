@@ -353,7 +353,11 @@ impl AuditReader {
                 })?;
                 Ok(ControlFlow::Continue(()))
             })?;
-            walk.find_callers(|id, visit| index.mentioning(self.layout(), Role::Own, id, visit))?;
+            let mut bundles = BTreeSet::new();
+            for caller in walk.unknown_callers() {
+                bundles.append(&mut index.bundles_with(Role::Own, caller)?);
+            }
+            index.in_bundles(self.layout(), &bundles, |_, facets| walk.note_caller(facets))?;
         }
         let filter = Filter { operation: Some(operation.clone()), ..finished() };
         let question = Question {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Calls, Version};
 use crate::call_record::{CallHex, CallKind};
-use crate::reader::{Entry, QueryError};
+use crate::reader::Entry;
 use crate::record::Facets;
 
 type Id = [u8; 16];
@@ -57,30 +57,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Finds the operations that called, where these calls are not of the session themselves.
-    pub(super) fn find_callers(
-        &mut self,
-        mut mentioning: impl FnMut(Id, &mut dyn FnMut(u64, &Facets<'_>)) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
-        for (caller, times) in &self.callers {
-            let mut operation = self.operations.get(caller).cloned();
-            if operation.is_none() {
-                mentioning(*caller, &mut |_, facets| {
-                    let is_caller = facets.call == Some(CallHex(*caller));
-                    if is_caller && facets.kind == CallKind::Admitted.as_str() {
-                        operation = facets.operation.map(str::to_owned);
-                    }
-                })?;
-            }
-            if let Some(operation) = operation {
-                *self.calls.called_from.entry(operation).or_default() += times;
-            }
+    /// The calls that made calls of the version and are not of the session themselves.
+    pub(super) fn unknown_callers(&self) -> impl Iterator<Item = Id> {
+        self.callers.keys().copied().filter(|caller| !self.operations.contains_key(caller))
+    }
+
+    /// Takes a record in which one of the unknown callers may be.
+    pub(super) fn note_caller(&mut self, facets: &Facets<'_>) {
+        let (Some(CallHex(call)), Some(operation)) = (facets.call, facets.operation) else { return };
+        if facets.kind == CallKind::Admitted.as_str() && self.callers.contains_key(&call) {
+            self.operations.entry(call).or_insert_with(|| operation.to_owned());
         }
-        Ok(())
     }
 
     /// All of them; `last` are the outcomes to show in full.
     pub(super) fn end(mut self, last: Vec<Entry>) -> Calls {
+        for (caller, times) in &self.callers {
+            if let Some(operation) = self.operations.get(caller) {
+                *self.calls.called_from.entry(operation.clone()).or_default() += times;
+            }
+        }
         let served = &mut self.calls.served;
         served.finished = served.outcomes.values().sum();
         served.last = last;
