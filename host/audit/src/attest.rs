@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::canonical;
+use crate::event::Event;
 use crate::merkle::Hash;
 
 /// The media type of an in-toto Statement (in-toto attestation framework, envelope).
@@ -109,7 +110,7 @@ impl Attester<'_> {
     /// that no statement is made of.
     pub(crate) fn statement(&self, record: &Attested<'_>, decision: Option<&Attested<'_>>) -> Option<Value> {
         match text(record.members, "kind")? {
-            "operation.registered" => self.registration(record),
+            Event::REGISTERED => self.registration(record),
             "call.finished" => Some(self.call(record, decision?)),
             _ => None,
         }

@@ -109,6 +109,9 @@ pub(crate) struct CallHex(
 pub(crate) struct Text<'a>(#[schemars(with = "String")] pub(crate) Cow<'a, str>);
 
 impl CallKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Admitted, Self::Refused, Self::Finished];
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Admitted => "call.admitted",

@@ -64,11 +64,13 @@ pub enum Event {
 }
 
 impl Event {
+    /// The kind of [`Event::OperationRegistered`].
+    pub(crate) const REGISTERED: &str = "operation.registered";
     /// Every kind, as records name it.
     pub(crate) const KINDS: [&str; 16] = [
         "session.opened",
         "session.closed",
-        "operation.registered",
+        Self::REGISTERED,
         "operation.removed",
         "host.started",
         "host.stopped",

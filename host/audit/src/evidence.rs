@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::attest::{Attested, Attester, Envelope};
 use crate::call_record::CallKind;
 use crate::checkpoint::Checkpoint;
+use crate::event::Event;
 use crate::log::AuditLog;
 use crate::merkle::Hash;
 use crate::proof::{self, ConsistencyProof};
@@ -28,7 +29,6 @@ pub use check::{EvidenceError, EvidenceReport};
 const FORMAT: &str = "alknet-agent/audit-evidence@v1";
 /// The longest evidence that is read, in bytes.
 const EVIDENCE_BYTES_MAX: usize = 64 << 20;
-const REGISTERED: &str = "operation.registered";
 const ADMITTED: &str = CallKind::Admitted.as_str();
 const FINISHED: &str = CallKind::Finished.as_str();
 
@@ -228,7 +228,7 @@ fn named_sources(
     let mut digests = BTreeSet::new();
     for record in records {
         let record = Parsed::of(record)?;
-        if record.is(REGISTERED) {
+        if record.is(Event::REGISTERED) {
             digests.extend(record.text("source").and_then(|digest| digest.parse::<Hash>().ok()));
         }
     }

@@ -340,8 +340,7 @@ fn name_id(
     if let Some(id) = names.get(text) {
         return Ok(*id);
     }
-    let mut find = transaction.prepare_cached("SELECT id FROM names WHERE text = ?1")?;
-    let id = match find.query_row([text], |row| row.get(0)).optional()? {
+    let id = match id_of(transaction, text)? {
         Some(id) => id,
         None => {
             transaction.prepare_cached("INSERT INTO names (text) VALUES (?1)")?.execute([text])?;
@@ -350,4 +349,9 @@ fn name_id(
     };
     names.insert(text.to_owned(), id);
     Ok(id)
+}
+
+fn id_of(connection: &Connection, name: &str) -> Result<Option<i64>, QueryError> {
+    let mut find = connection.prepare_cached("SELECT id FROM names WHERE text = ?1")?;
+    Ok(find.query_row([name], |row| row.get(0)).optional()?)
 }

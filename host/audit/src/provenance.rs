@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::call_record::{CODE_OK, CallHex, CallKind};
+use crate::event::Event;
 use crate::hexdigits;
 use crate::index::{Question, Role};
 use crate::merkle::Hash;
@@ -203,17 +204,11 @@ impl AuditReader {
     fn most_telling(&self, question: &Question) -> Result<Option<[u8; 16]>, QueryError> {
         let index = self.caught_up()?;
         let mut best: Option<(bool, [u8; 16])> = None;
-        index.get()?.find(self.layout(), question, |(bundle, positions)| {
-            let records = BTreeSet::from([bundle]);
-            index.get()?.in_bundles(self.layout(), &records, |at, facets| {
-                let asked_for = usize::try_from(at % 256).is_ok_and(|position| positions.contains(position));
-                if let Some(call) = facets.call.filter(|_| asked_for) {
-                    let of_operation = facets.source.is_some();
-                    best =
-                        best.filter(|(better, _)| *better && !of_operation).or(Some((of_operation, call.0)));
-                }
-            })?;
-            Ok(ControlFlow::Continue(()))
+        index.get()?.each_record(self.layout(), question, |_, facets| {
+            let of_operation = facets.source.is_some();
+            if let Some(CallHex(call)) = facets.call {
+                best = best.filter(|(better, _)| *better && !of_operation).or(Some((of_operation, call)));
+            }
         })?;
         Ok(best.map(|(_, call)| call))
     }
@@ -238,6 +233,7 @@ impl AuditReader {
                     own = own.take().or_else(|| facets.root.and(Version::in_facets(facets)));
                     parent = parent.or(facets.parent.map(|parent| parent.0));
                 }
+                ControlFlow::Continue(())
             })?;
             if own.is_some() {
                 return Ok(own);
@@ -246,8 +242,9 @@ impl AuditReader {
         let mut called = None;
         index.mentioning(self.layout(), Role::Above, call, |_, facets| {
             if facets.parent == Some(CallHex(call)) {
-                called = called.take().or_else(|| Version::in_facets(facets));
+                called = Version::in_facets(facets);
             }
+            if called.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(called)
     }
@@ -345,19 +342,15 @@ impl AuditReader {
             let index = index.get()?;
             let question = Question { filter: in_session.clone(), ..Question::default() };
             // What a call makes is of the same session, and recorded after it.
-            index.find(self.layout(), &question, |(bundle, positions)| {
-                index.in_bundles(self.layout(), &BTreeSet::from([bundle]), |at, facets| {
-                    if usize::try_from(at % 256).is_ok_and(|position| positions.contains(position)) {
-                        walk.note(facets);
-                    }
-                })?;
-                Ok(ControlFlow::Continue(()))
-            })?;
+            index.each_record(self.layout(), &question, |_, facets| walk.note(facets))?;
             let mut bundles = BTreeSet::new();
             for caller in walk.unknown_callers() {
                 bundles.append(&mut index.bundles_with(Role::Own, caller)?);
             }
-            index.in_bundles(self.layout(), &bundles, |_, facets| walk.note_caller(facets))?;
+            index.in_bundles(self.layout(), &bundles, |_, facets| {
+                walk.note_caller(facets);
+                ControlFlow::Continue(())
+            })?;
         }
         let filter = Filter { operation: Some(operation.clone()), ..finished() };
         let question = Question {
@@ -393,7 +386,7 @@ impl Version {
 
 /// The registrations of operations.
 fn registered() -> Filter {
-    Filter { kind: Some("operation.registered".to_owned()), ..Filter::default() }
+    Filter { kind: Some(Event::REGISTERED.to_owned()), ..Filter::default() }
 }
 
 /// The outcomes of calls.

@@ -78,21 +78,13 @@ pub(crate) struct Facets<'a> {
 impl<'a> Record<'a> {
     /// Parses a record, accepting nothing but its canonical form. `scratch` is reused.
     pub(crate) fn parse(bytes: &'a [u8], scratch: &mut Vec<u8>) -> Result<Self, RecordFault> {
-        let known = CallRecord::read(bytes);
-        let is_canonical = known.is_some();
-        let Some(call) = known.or_else(|| serde_json::from_slice(bytes).ok()) else {
-            return parse_event(bytes);
+        let call = match CallRecord::read(bytes) {
+            Some(call) => call,
+            None => match serde_json::from_slice(bytes) {
+                Ok(call) => canonical_call(call, bytes, scratch)?,
+                Err(_) => return parse_event(bytes),
+            },
         };
-        if call.v != VERSION {
-            return Err(RecordFault::UnknownVersion);
-        }
-        scratch.clear();
-        if !is_canonical {
-            call.write(scratch);
-            if scratch != bytes {
-                return Err(RecordFault::NotCanonical);
-            }
-        }
         if !call.has_the_shape_of_its_kind() {
             return Err(RecordFault::WrongShape);
         }
@@ -114,6 +106,20 @@ impl<'a> Record<'a> {
             Self::Event(_, members) => event_facets(members),
         }
     }
+}
+
+/// The call, if these bytes are its canonical form.
+fn canonical_call<'a>(
+    call: CallRecord<'a>,
+    bytes: &[u8],
+    scratch: &mut Vec<u8>,
+) -> Result<CallRecord<'a>, RecordFault> {
+    if call.v != VERSION {
+        return Err(RecordFault::UnknownVersion);
+    }
+    scratch.clear();
+    call.write(scratch);
+    if scratch == bytes { Ok(call) } else { Err(RecordFault::NotCanonical) }
 }
 
 /// Appends an event's record in canonical form.
@@ -148,8 +154,7 @@ fn parse_event<'a>(bytes: &[u8]) -> Result<Record<'a>, RecordFault> {
         return Err(RecordFault::UnknownVersion);
     }
     let kind = members.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let is_call =
-        [CallKind::Admitted, CallKind::Refused, CallKind::Finished].iter().any(|call| call.as_str() == kind);
+    let is_call = CallKind::ALL.iter().any(|call| call.as_str() == kind);
     if !is_call && !Event::KINDS.contains(&kind) {
         return Err(RecordFault::UnknownKind);
     }

@@ -5,12 +5,11 @@ use std::ops::ControlFlow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::call_record::CallKind;
 use crate::index::{Index, NameIds, Question};
 use crate::query::Filter;
-use crate::reader::{AuditReader, Entry, QueryError};
+use crate::reader::{AuditReader, QueryError};
 
 /// Names listed of each kind, the most frequent first.
 const NAMES_LISTED: usize = 50;
@@ -55,23 +54,20 @@ impl AuditReader {
         let index = index.get()?;
         let question = Question { filter: filter.clone(), ..Question::default() };
         let mut counts = Counts::default();
-        let mut ends: Option<(u64, u64)> = None;
-        index.find(self.layout(), &question, |(bundle, positions)| {
-            let mut found = positions.iter().map(|at| bundle * 256 + u64::try_from(at).unwrap_or_default());
-            let (first, last) = (found.next(), found.next_back());
-            ends = ends.map(|(first, _)| first).or(first).zip(last.or(first));
-            index.each_combination(bundle, |names, records| {
-                counts.add(&names, records.and(positions).count());
+        let (mut first, mut last) = (None, None);
+        index.find(self.layout(), &question, |found| {
+            first = first.or(found.indexes().next());
+            last = found.indexes().next_back();
+            index.each_combination(found.bundle, |names, records| {
+                counts.add(&names, records.and(found.positions).count());
             })?;
             Ok(ControlFlow::Continue(()))
         })?;
-        let mut stats = counts.named(index)?;
-        if let Some((first, last)) = ends {
-            let time = |entry: &Entry| entry.record.get("time").and_then(Value::as_u64);
-            let entries = self.entries([first, last])?;
-            (stats.first_at, stats.last_at) = (entries.first().and_then(time), entries.last().and_then(time));
-        }
-        Ok(stats)
+        let time = |index: Option<u64>| {
+            let entries = self.entries(index)?;
+            Ok::<_, QueryError>(entries.first().and_then(|entry| entry.record.get("time")?.as_u64()))
+        };
+        Ok(Stats { first_at: time(first)?, last_at: time(last)?, ..counts.named(index)? })
     }
 }
 
@@ -108,8 +104,9 @@ impl Counts {
     }
 
     fn named(self, index: &Index) -> Result<Stats, QueryError> {
-        let of_kinds = |counts: BTreeMap<(i64, i64), u64>, kinds: &[&str]| {
-            let kinds = kinds.iter().map(|kind| index.name_id(kind)).collect::<Result<Vec<_>, _>>()?;
+        let of_kinds = |counts: BTreeMap<(i64, i64), u64>, kinds: &[CallKind]| {
+            let kinds =
+                kinds.iter().map(|kind| index.name_id(kind.as_str())).collect::<Result<Vec<_>, _>>()?;
             let mut by_id = BTreeMap::new();
             for ((_, name), count) in counts.into_iter().filter(|((kind, _), _)| kinds.contains(&Some(*kind)))
             {
@@ -128,7 +125,7 @@ impl Counts {
             records: self.records,
             sessions: u64::try_from(self.sessions.len()).unwrap_or(u64::MAX),
             kinds: by_name(named(index, self.kinds)?),
-            outcomes: by_name(of_kinds(self.outcomes, &CALLS)?),
+            outcomes: by_name(of_kinds(self.outcomes, &CallKind::ALL)?),
             operations: most(of_kinds(self.operations, &DECISIONS)?),
             callers: most(of_kinds(self.callers, &DECISIONS)?),
             ..Stats::default()
@@ -141,6 +138,5 @@ fn named(index: &Index, counts: BTreeMap<i64, u64>) -> Result<Vec<Count>, QueryE
     counts.into_iter().map(named).collect()
 }
 
-const CALLS: [&str; 3] =
-    [CallKind::Admitted.as_str(), CallKind::Refused.as_str(), CallKind::Finished.as_str()];
-const DECISIONS: [&str; 2] = [CallKind::Admitted.as_str(), CallKind::Refused.as_str()];
+/// The kinds of decisions on calls.
+const DECISIONS: [CallKind; 2] = [CallKind::Admitted, CallKind::Refused];

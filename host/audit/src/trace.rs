@@ -1,6 +1,7 @@
 //! The whole tree a call belongs to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,9 +54,8 @@ impl AuditReader {
         let index = index.get()?;
         let mut root = None;
         index.mentioning(self.layout(), Role::Own, call, |_, facets| {
-            if facets.call == Some(CallHex(call)) {
-                root = root.or(facets.root);
-            }
+            root = facets.root.filter(|_| facets.call == Some(CallHex(call)));
+            if root.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let Some(CallHex(root)) = root else { return Ok(None) };
         let (mut indexes, mut calls) = (BTreeSet::new(), BTreeSet::from([root]));
@@ -64,13 +64,14 @@ impl AuditReader {
                 indexes.insert(at);
                 calls.extend(facets.call.map(|call| call.0));
             }
+            if indexes.len() > TRACE_RECORDS_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
+        if indexes.len() > TRACE_RECORDS_MAX {
+            return Err(QueryError::TooLarge { max: TRACE_RECORDS_MAX });
+        }
         // What calls caused says so, but not of which tree they are.
         let mut bundles = BTreeSet::new();
         for call in &calls {
-            if indexes.len() > TRACE_RECORDS_MAX {
-                break;
-            }
             bundles.append(&mut index.bundles_with(Role::Own, *call)?);
         }
         index.in_bundles(self.layout(), &bundles, |at, facets| {
@@ -78,6 +79,7 @@ impl AuditReader {
             if of_tree && facets.root.is_none() {
                 indexes.insert(at);
             }
+            ControlFlow::Continue(())
         })?;
         Ok(Some(Tree { root, indexes }))
     }

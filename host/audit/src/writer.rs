@@ -137,7 +137,7 @@ impl Writer {
 
     /// The bundle that the tail file begins with.
     pub(crate) fn first_bundle(&self) -> u64 {
-        self.content_behind(0).first()
+        self.frontier.size() / 256 - length(self.full.len())
     }
 
     /// Whether the tail is so long that it takes no more records until some are stored.

@@ -91,8 +91,7 @@ impl<'a> Rest<'a> {
 
     fn kind(&mut self) -> Option<CallKind> {
         self.past(b"\"kind\":\"")?;
-        let kinds = [CallKind::Admitted, CallKind::Refused, CallKind::Finished];
-        let kind = kinds.into_iter().find(|kind| self.past(kind.as_str().as_bytes()).is_some())?;
+        let kind = CallKind::ALL.into_iter().find(|kind| self.past(kind.as_str().as_bytes()).is_some())?;
         self.past(b"\",")?;
         Some(kind)
     }

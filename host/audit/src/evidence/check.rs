@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use alknet_core::PublicKey;
 
-use super::{Evidence, Parsed, ProvenRecord, REGISTERED, statements};
+use super::{Evidence, Parsed, ProvenRecord, statements};
 use crate::attest::{Attester, Envelope, PAYLOAD_TYPE};
 use crate::canonical;
 use crate::checkpoint::{Checkpoint, CheckpointFault, Which};
+use crate::event::Event;
 use crate::merkle::Hash;
 use crate::proof::InclusionProof;
 use crate::record::{Record, RecordFault};
@@ -245,7 +246,7 @@ fn check_records(records: &[ProvenRecord], checkpoint: &Checkpoint) -> Result<Ve
 fn check_sources(evidence: &Evidence, records: &[Parsed]) -> Result<usize, EvidenceError> {
     let mut named = BTreeSet::new();
     for record in records {
-        let source = record.text("source").filter(|_| record.is(REGISTERED));
+        let source = record.text("source").filter(|_| record.is(Event::REGISTERED));
         let Some(digest) = source.and_then(|digest| digest.parse::<Hash>().ok()) else { continue };
         if !evidence.sources.contains_key(&digest) {
             return Err(EvidenceError::SourceMissing { index: record.index, digest });

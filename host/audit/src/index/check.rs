@@ -18,8 +18,8 @@ pub enum IndexFault {
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It does not say of a record what the log says.
-    #[error("it does not say of record {0} what the log says")]
+    /// It does not say of the bundle that begins with this record what the log says.
+    #[error("it does not say of the bundle from record {0} on what the log says")]
     Differs(u64),
     /// It lacks a record.
     #[error("it lacks record {0}")]
@@ -54,25 +54,24 @@ pub(crate) fn check(layout: &Layout, pruned: u64) -> Result<Option<u64>, IndexFa
     let names = names(&connection)?;
     let first: Option<u64> = connection.query_row("SELECT min(bundle) FROM bundles", [], |row| row.get(0))?;
     let kept = archive::first_bundle(layout).map_err(damaged)?;
-    let begins_at = first.unwrap_or(records / 256).min((pruned / 256).max(kept));
+    let begins_at = first.unwrap_or(records / 256).min(pruned / 256).max(kept);
     let end = records.div_ceil(256);
     let tables = Tables { connection: &connection, names };
     let invented = "SELECT min(bundle) FROM
         (SELECT bundle FROM bundles UNION SELECT bundle FROM combinations UNION SELECT bundle FROM ids)
         WHERE bundle < ?1 OR bundle >= ?2";
-    let invented: Option<u64> =
-        connection.query_row(invented, [begins_at.max(kept), end], |row| row.get(0))?;
+    let invented: Option<u64> = connection.query_row(invented, [begins_at, end], |row| row.get(0))?;
     if let Some(bundle) = invented {
         return Err(IndexFault::Invents(bundle * 256));
     }
     let mut pieces = Pieces::new(layout);
-    for index in begins_at.max(kept)..end {
+    for index in begins_at..end {
         let mut bundle = pieces.read(index).map_err(damaged)?.into_bundle();
         // A live log may have more of the last one by now.
         bundle.entries.truncate(usize::try_from(records - index * 256).unwrap_or(usize::MAX));
         tables.check(index, &bundle)?;
     }
-    Ok(Some(records - (begins_at.max(kept) * 256).min(records)))
+    Ok(Some(records.saturating_sub(begins_at * 256)))
 }
 
 /// Opens the tables for reading only, also in a folder that cannot be written.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
+use rusqlite::{Row, params, params_from_iter};
 
 use super::rows::{OUTPUT_BYTES, output_key};
-use super::{IdRange, Index, Positions, Records, Role, key};
+use super::{IdRange, Index, Positions, Records, Role, id_of, key};
 use crate::archive;
 use crate::call_record::CallHex;
 use crate::hexdigits;
@@ -58,7 +58,19 @@ pub(crate) struct NameIds {
 }
 
 /// Records of one bundle.
-pub(crate) type Found = (u64, Positions);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) bundle: u64,
+    pub(crate) positions: Positions,
+}
+
+impl Found {
+    /// Where in the log they are.
+    pub(crate) fn indexes(self) -> impl DoubleEndedIterator<Item = u64> {
+        let begin = self.bundle * 256;
+        self.positions.iter().map(move |position| begin + u64::try_from(position).unwrap_or_default())
+    }
+}
 
 impl Index {
     /// Tells of the records asked for, bundle by bundle, until `visit` has enough.
@@ -71,15 +83,17 @@ impl Index {
         let Some(exact) = Exact::of(question) else { return Ok(()) };
         let Some(names) = self.names_asked_for(question)? else { return Ok(()) };
         let range = self.range(layout, question)?;
-        let mut visit = |(bundle, positions): Found| {
-            let begin = bundle * 256;
-            let within =
-                Positions::between(range.start.saturating_sub(begin), range.end.saturating_sub(begin));
-            let mut positions = positions.and(within);
+        let mut visit = |Found { bundle, mut positions }| {
+            let within = |end: u64| end.saturating_sub(bundle * 256);
+            positions = positions.and(Positions::between(within(range.start), within(range.end)));
             if !positions.is_empty() && exact.is_asked_for() {
                 positions = positions.and(exact.look(layout, bundle)?);
             }
-            if positions.is_empty() { Ok(ControlFlow::Continue(())) } else { visit((bundle, positions)) }
+            if positions.is_empty() {
+                Ok(ControlFlow::Continue(()))
+            } else {
+                visit(Found { bundle, positions })
+            }
         };
         let Some(bundles) = self.bundles_of(&exact)? else {
             let whole = range.start / 256..range.end.div_ceil(256);
@@ -106,16 +120,32 @@ impl Index {
         limit: usize,
     ) -> Result<Vec<u64>, QueryError> {
         let mut found = Vec::new();
-        self.find(layout, question, |(bundle, positions)| {
-            let at = |position: usize| bundle * 256 + u64::try_from(position).unwrap_or_default();
+        self.find(layout, question, |some| {
             match question.order {
-                Order::OldestFirst => found.extend(positions.iter().map(at)),
-                Order::NewestFirst => found.extend(positions.iter().rev().map(at)),
+                Order::OldestFirst => found.extend(some.indexes()),
+                Order::NewestFirst => found.extend(some.indexes().rev()),
             }
             Ok(if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         found.truncate(limit);
         Ok(found)
+    }
+
+    /// Tells of the records asked for, each with what is asked about.
+    pub(crate) fn each_record(
+        &self,
+        layout: &Layout,
+        question: &Question,
+        mut visit: impl FnMut(u64, &Facets<'_>),
+    ) -> Result<(), QueryError> {
+        self.find(layout, question, |found| {
+            let bundle = bundle(layout, found.bundle)?;
+            let records = Records::read(&bundle, found.bundle * 256)?;
+            let asked_for = records.facets().enumerate();
+            let asked_for = asked_for.filter(|(position, _)| found.positions.contains(*position));
+            found.indexes().zip(asked_for).for_each(|(at, (_, facets))| visit(at, &facets));
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// The bundles in which a call may have this role.
@@ -128,29 +158,31 @@ impl Index {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Tells of the records in the bundles in which a call may have this role.
+    /// Tells of the records in the bundles in which a call may have this role, until `visit` has enough.
     pub(crate) fn mentioning(
         &self,
         layout: &Layout,
         role: Role,
         call: [u8; 16],
-        visit: impl FnMut(u64, &Facets<'_>),
+        visit: impl FnMut(u64, &Facets<'_>) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
         self.in_bundles(layout, &self.bundles_with(role, call)?, visit)
     }
 
-    /// Tells of the records in some bundles that the tables reach to.
+    /// Tells of the records in some bundles that the tables reach to, until `visit` has enough.
     pub(crate) fn in_bundles(
         &self,
         layout: &Layout,
         bundles: &BTreeSet<u64>,
-        mut visit: impl FnMut(u64, &Facets<'_>),
+        mut visit: impl FnMut(u64, &Facets<'_>) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
         for index in bundles {
             let bundle = bundle(layout, *index)?;
             let records = Records::read(&bundle, index * 256)?;
-            let known = (index * 256..self.records).zip(records.facets());
-            known.for_each(|(at, facets)| visit(at, &facets));
+            let mut known = (index * 256..self.records).zip(records.facets());
+            if known.try_for_each(|(at, facets)| visit(at, &facets)).is_break() {
+                break;
+            }
         }
         Ok(())
     }
@@ -182,8 +214,7 @@ impl Index {
 
     /// The id of a name that some record has.
     pub(crate) fn name_id(&self, name: &str) -> Result<Option<i64>, QueryError> {
-        let mut find = self.connection.prepare_cached("SELECT id FROM names WHERE text = ?1")?;
-        Ok(find.query_row([name], |row| row.get(0)).optional()?)
+        id_of(&self.connection, name)
     }
 
     /// The name with an id.
@@ -302,17 +333,19 @@ impl Index {
         let mut rows = statement.query(params_from_iter(range.iter().chain(values)))?;
         let mut found: Option<Found> = None;
         while let Some(row) = rows.next()? {
-            let (bundle, positions) = found_in(row)?;
-            found = match found.take() {
-                Some((same, others)) if same == bundle => Some((bundle, others.or(positions))),
-                Some(before) => {
-                    if visit(before)?.is_break() {
+            let next = found_in(row)?;
+            match &mut found {
+                Some(same) if same.bundle == next.bundle => {
+                    same.positions = same.positions.or(next.positions);
+                }
+                other => {
+                    if let Some(before) = other.replace(next)
+                        && visit(before)?.is_break()
+                    {
                         return Ok(ControlFlow::Break(()));
                     }
-                    Some((bundle, positions))
                 }
-                None => Some((bundle, positions)),
-            };
+            }
         }
         found.map_or(Ok(ControlFlow::Continue(())), visit)
     }
@@ -357,7 +390,7 @@ impl Exact {
 }
 
 /// The records of a bundle that the tables have.
-pub(crate) fn bundle(layout: &Layout, index: u64) -> Result<Bundle, QueryError> {
+fn bundle(layout: &Layout, index: u64) -> Result<Bundle, QueryError> {
     let piece = archive::read_piece(layout, index).map_err(|source| QueryError::io(layout.dir(), source))?;
     Ok(piece.into_bundle())
 }
@@ -365,5 +398,6 @@ pub(crate) fn bundle(layout: &Layout, index: u64) -> Result<Bundle, QueryError> 
 fn found_in(row: &Row<'_>) -> Result<Found, rusqlite::Error> {
     let positions: Option<[u8; 32]> = row.get(1)?;
     let all = || Positions::between(0, 256);
-    Ok((row.get(0)?, positions.map_or_else(all, |bytes| Positions::from_bytes(&bytes))))
+    let positions = positions.map_or_else(all, |bytes| Positions::from_bytes(&bytes));
+    Ok(Found { bundle: row.get(0)?, positions })
 }
