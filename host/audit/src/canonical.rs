@@ -67,24 +67,36 @@ pub(crate) fn write_string(text: &str, out: &mut impl Sink) {
 
 /// The first byte that needs an escape, with its place.
 pub(crate) fn first_escaped(bytes: &[u8]) -> Option<(usize, u8)> {
-    let is_escaped = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
-    // Without a branch for each byte, a chunk is looked at as a whole.
-    let is_plain = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | is_escaped(*byte));
-    let plain = CHUNK * bytes.chunks_exact(CHUNK).take_while(is_plain).count();
-    let rest = &bytes[plain..];
-    if rest.len() < CHUNK {
-        let mut chunk = [b' '; CHUNK];
-        chunk[..rest.len()].copy_from_slice(rest);
-        if is_plain(&&chunk[..]) {
-            return None;
-        }
+    if is_plain(bytes) {
+        return None;
     }
-    let (at, byte) = rest.iter().enumerate().find(|(_, byte)| is_escaped(**byte))?;
-    Some((plain + at, *byte))
+    bytes.iter().copied().enumerate().find(|(_, byte)| needs_escape(*byte))
 }
 
-/// Bytes of a text that are looked at together.
-const CHUNK: usize = 16;
+/// Whether no byte needs an escape. Looks at chunks of a fixed length, of which the last may overlap the one before.
+fn is_plain(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let ends = match bytes.last_chunk::<16>() {
+        Some(last) => rest.is_empty() || are_plain(last),
+        None => match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+            (Some(first), Some(last)) => are_plain(first) & are_plain(last),
+            _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+                (Some(first), Some(last)) => are_plain(first) & are_plain(last),
+                _ => !bytes.iter().any(|byte| needs_escape(*byte)),
+            },
+        },
+    };
+    ends && chunks.iter().all(are_plain)
+}
+
+/// The same of so few bytes that they are looked at together, without a branch for each.
+fn are_plain<const LENGTH: usize>(bytes: &[u8; LENGTH]) -> bool {
+    !bytes.iter().fold(false, |any, byte| any | needs_escape(*byte))
+}
+
+fn needs_escape(byte: u8) -> bool {
+    (byte < b' ') | (byte == b'"') | (byte == b'\\')
+}
 
 /// Writes an integer no larger than [`INTEGER_MAX`].
 pub(crate) fn write_integer(value: u64, out: &mut impl Sink) {
@@ -131,7 +143,7 @@ fn write_number(number: &Number, out: &mut impl Sink) {
     }
     // Everything else is formatted as the double it stands for; a `Number` is always finite.
     let double = number.as_f64().unwrap_or_default();
-    out.put(serde_json_canonicalizer::to_string(&double).unwrap_or_default().as_bytes());
+    out.put(ryu_js::Buffer::new().format_finite(double).as_bytes());
 }
 
 fn write_object(members: &Map<String, Value>, out: &mut impl Sink) {
