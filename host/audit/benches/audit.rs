@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use alknet_audit::{AuditLog, AuditReader, Durability, Filter, Options, Page, VerifyOptions, verify};
 use alknet_call::{
-    Answered, AuditSink, CallFacts, CallId, Decision, LayerKind, NoAudit, Outcome, Provenance, Recorded,
+    Answered, AuditSink, CallFacts, CallId, Decision, Due, LayerKind, NoAudit, Outcome, Provenance, Recorded,
 };
 use alknet_core::{Ed25519SecretKey, IdentityId, SystemClock};
 use serde_json::{Value, json};
@@ -51,6 +51,7 @@ impl Caller {
             peer: None,
             provenance: Some(Provenance::Local),
             source_digest: None,
+            due: Due::Now,
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use alknet_call::{AuditUnavailable, Recorded};
+use alknet_call::{AuditSink as _, AuditUnavailable, Due, Recorded};
 use alknet_core::{Clock, Ed25519SecretKey, PublicKey};
 use serde_json::Value;
 
@@ -23,7 +23,8 @@ use crate::publish::Keep;
 use crate::reader::{AuditReader, QueryError};
 use crate::record::write_event;
 use crate::recover::{self, Found, OpenError, at, parse_tile};
-use crate::shared::{Setup, Shared, Ticket};
+use crate::shared::{Appended, Setup, Shared};
+use crate::sink::recorded_as;
 use crate::sources;
 use crate::storage::{OsStorage, Storage};
 use crate::threads;
@@ -153,8 +154,9 @@ impl AuditLog {
     /// [`AuditUnavailable`] when it could not be written; what it tells of must not happen then.
     pub fn append(&self, event: &Event) -> Result<(), AuditUnavailable> {
         match self.append_event(event)? {
-            None => Ok(()),
-            Some(ticket) => block_on(ticket).unwrap_or(Err(AuditUnavailable)),
+            Appended::Written => Ok(()),
+            Appended::Gathered { through } => self.flush(through),
+            Appended::Committing(ticket) => block_on(ticket).unwrap_or(Err(AuditUnavailable)),
         }
     }
 
@@ -165,21 +167,16 @@ impl AuditLog {
     /// [`AuditUnavailable`] when it could not be written; what it tells of must not happen then.
     pub async fn append_async(&self, event: &Event) -> Result<(), AuditUnavailable> {
         match self.append_event(event)? {
-            None => Ok(()),
-            Some(ticket) => ticket.await.unwrap_or(Err(AuditUnavailable)),
+            Appended::Written => Ok(()),
+            Appended::Gathered { through } => self.flush(through),
+            Appended::Committing(ticket) => ticket.await.unwrap_or(Err(AuditUnavailable)),
         }
     }
 
     /// Records an event as part of a call, which waits until it is as durable as the log promises.
     #[must_use]
     pub fn append_in_call(&self, event: &Event) -> Recorded {
-        match self.append_event(event) {
-            Ok(None) => Recorded::Done,
-            Ok(Some(ticket)) => {
-                Recorded::Pending(Box::pin(async { ticket.await.unwrap_or(Err(AuditUnavailable)) }))
-            }
-            Err(error) => Recorded::Failed(error),
-        }
+        recorded_as(self.append_event(event))
     }
 
     /// The number of records.
@@ -294,16 +291,9 @@ impl AuditLog {
         self.0.close()
     }
 
-    /// Hands a record to the log; the ticket is there when durability is `Disk`.
-    pub(crate) fn append_with(
-        &self,
-        write: impl FnOnce(u64, &mut Vec<u8>),
-    ) -> Result<Option<Ticket>, AuditUnavailable> {
-        self.0.shared.append(write)
-    }
-
-    fn append_event(&self, event: &Event) -> Result<Option<Ticket>, AuditUnavailable> {
-        self.append_with(|time, out| write_event(event, time, out))
+    /// Hands a record to the log.
+    pub(crate) fn append_event(&self, event: &Event) -> Result<Appended, AuditUnavailable> {
+        self.0.shared.append(Due::Now, |time, out| write_event(event, time, out))
     }
 
     /// The sources stored last; nobody stores or removes any while this is held.
@@ -407,8 +397,8 @@ fn restore(
         shared.remove_partials_from(covered.unwrap_or_default());
         let checkpoint = covered.unwrap_or_default();
         let event = Event::HostRecovered(HostRecovered { records, checkpoint, dropped_bytes });
-        let ticket = shared.append(|time, out| write_event(&event, time, out));
-        drop(ticket.map_err(|error| at(&dir)(io::Error::other(error)))?);
+        let appended = shared.append(Due::Now, |time, out| write_event(&event, time, out));
+        drop(appended.map_err(|error| at(&dir)(io::Error::other(error)))?);
     }
     shared.publish(Keep::Least).map_err(at(&dir))?;
     Ok(shared)

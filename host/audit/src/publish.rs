@@ -56,7 +56,7 @@ impl Shared {
     }
 
     fn publish_in_turn(&self, stored: &mut Stored, keep: Keep) -> io::Result<String> {
-        let mut snapshot = self.snapshot();
+        let mut snapshot = self.written_snapshot()?;
         self.store_bundles(&snapshot, stored)?;
         // The writer uses the memory of those that it need not keep again.
         snapshot.full.clear();

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alknet_call::AuditUnavailable;
+use alknet_call::{AuditUnavailable, Due};
 use alknet_core::{Clock, Ed25519SecretKey};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -21,6 +21,17 @@ const ROOM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Resolves when a record is on the disk, or will not be.
 pub(crate) type Ticket = oneshot::Receiver<Result<(), AuditUnavailable>>;
+
+/// What became of a record.
+#[derive(Debug)]
+pub(crate) enum Appended {
+    /// The operating system has it.
+    Written,
+    /// It is in memory, and written with all before it by [`Shared::flush`] through this one.
+    Gathered { through: u64 },
+    /// The operating system has it, and the disk will.
+    Committing(Ticket),
+}
 
 /// The parts of a log that its handles and threads share.
 #[derive(Debug)]
@@ -155,17 +166,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records in the log.
+    /// Records in the log, but for those that are only gathered.
     pub(crate) fn size(&self) -> u64 {
-        self.lock().writer.size()
+        self.lock().writer.written()
     }
 
-    /// Appends what `write` puts behind the buffer's content, given the record's time. The ticket is there
-    /// when durability is `Disk`.
+    /// Appends what `write` puts behind the buffer's content, given the record's time.
     pub(crate) fn append(
         &self,
+        due: Due,
         write: impl FnOnce(u64, &mut Vec<u8>),
-    ) -> Result<Option<Ticket>, AuditUnavailable> {
+    ) -> Result<Appended, AuditUnavailable> {
         let mut state = self.lock();
         if state.writer.is_full() {
             state = self.wait_for_room(state);
@@ -173,7 +184,18 @@ impl Shared {
         if state.phase == Phase::Closed {
             return Err(AuditUnavailable);
         }
-        self.append_locked(&mut state, write)
+        self.append_locked(&mut state, due, write)
+    }
+
+    /// Writes the gathered records up to one, and then all of them.
+    pub(crate) fn flush(&self, through: u64) -> Result<(), AuditUnavailable> {
+        let mut state = self.lock();
+        if through.min(state.writer.size()) <= state.writer.written() {
+            return Ok(());
+        }
+        let result = state.writer.flush().map_err(WriteError::from);
+        state.note_health(result.as_ref().err());
+        result.map_err(|_| AuditUnavailable)
     }
 
     /// Holds who appends back while the tail is longer than it may be, as long as it is being stored.
@@ -188,7 +210,7 @@ impl Shared {
     /// Appends the last record; there will be no other.
     pub(crate) fn append_last(&self, write: impl FnOnce(u64, &mut Vec<u8>)) -> Result<(), AuditUnavailable> {
         let mut state = self.lock();
-        let result = self.append_locked(&mut state, write);
+        let result = self.append_locked(&mut state, Due::Now, write);
         state.phase = Phase::Closed;
         result.map(drop)
     }
@@ -196,10 +218,14 @@ impl Shared {
     fn append_locked(
         &self,
         state: &mut State,
+        due: Due,
         write: impl FnOnce(u64, &mut Vec<u8>),
-    ) -> Result<Option<Ticket>, AuditUnavailable> {
+    ) -> Result<Appended, AuditUnavailable> {
         let time = self.clock.unix_micros().clamp(state.time, INTEGER_MAX);
-        let result = state.writer.append(|buffer| write(time, buffer));
+        // A sync takes much longer than a write, and those who wait for it are told together.
+        let gathers = due == Due::Flush && self.durability == Durability::Os;
+        let write = |buffer: &mut Vec<u8>| write(time, buffer);
+        let result = if gathers { state.writer.gather(write) } else { state.writer.append(write) };
         state.note_health(result.as_ref().err());
         result.map_err(|_| AuditUnavailable)?;
         state.time = time;
@@ -211,8 +237,11 @@ impl Shared {
             state.publisher = next;
             self.publish_wanted.notify_one();
         }
+        if size > state.writer.written() {
+            return Ok(Appended::Gathered { through: size });
+        }
         if self.durability == Durability::Os {
-            return Ok(None);
+            return Ok(Appended::Written);
         }
         let (done, ticket) = oneshot::channel();
         state.waiters.push_back(Waiter { size, done });
@@ -220,7 +249,7 @@ impl Shared {
             state.uncommitted = true;
             self.commit_wanted.notify_one();
         }
-        Ok(Some(ticket))
+        Ok(Appended::Committing(ticket))
     }
 
     /// Waits for records to commit; false once the log stops.
@@ -308,6 +337,13 @@ impl Shared {
     /// The state that proofs are made from.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.lock().writer.snapshot()
+    }
+
+    /// The state that is published: all of it is written.
+    pub(crate) fn written_snapshot(&self) -> io::Result<Snapshot> {
+        let mut state = self.lock();
+        state.writer.flush()?;
+        Ok(state.writer.snapshot())
     }
 
     /// Notes how publishing went, for those who wait for it.

@@ -1,7 +1,7 @@
 //! The records of calls, as the dispatcher hands them over.
 
 use alknet_call::{
-    Answered, AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Outcome, PeerChange, Recorded,
+    Answered, AuditSink, AuditUnavailable, CallFacts, CallId, Decision, Due, Outcome, PeerChange, Recorded,
 };
 use alknet_core::IdentityId;
 
@@ -9,8 +9,7 @@ use crate::call_record::{CODE_OK, CallHex, CallKind, CallRecord, Text, VERSION};
 use crate::canonical::INTEGER_MAX;
 use crate::event::{Event, PeerAttached, PeerDetached};
 use crate::log::AuditLog;
-use crate::record::write_event;
-use crate::shared::Ticket;
+use crate::shared::Appended;
 
 impl AuditSink for AuditLog {
     fn decided(&self, call: &CallFacts<'_>, decision: &Decision<'_>) -> Recorded {
@@ -24,7 +23,7 @@ impl AuditSink for AuditLog {
                 ..facts(call, CallKind::Refused)
             },
         };
-        self.record(record)
+        self.record(call.due, record)
     }
 
     fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded {
@@ -35,13 +34,16 @@ impl AuditSink for AuditLog {
             Err(code) => (code.as_str(), None, None),
         };
         let (code, micros, facts) = (Some(Text::from(code)), Some(micros), facts(call, CallKind::Finished));
-        self.record(CallRecord { code, micros, output, items, ..facts })
+        self.record(call.due, CallRecord { code, micros, output, items, ..facts })
     }
 
     fn peer_changed(&self, peer: &IdentityId, change: &PeerChange<'_>) -> Recorded {
-        let recorded = peer_events(peer, change)
-            .try_fold(None, |_, event| self.append_with(|time, out| write_event(&event, time, out)));
-        recorded_as(recorded)
+        let mut events = peer_events(peer, change);
+        recorded_as(events.try_fold(Appended::Written, |_, event| self.append_event(&event)))
+    }
+
+    fn flush(&self, through: u64) -> Result<(), AuditUnavailable> {
+        self.shared().flush(through)
     }
 }
 
@@ -67,10 +69,11 @@ fn peer_events<'a>(peer: &'a IdentityId, change: &PeerChange<'a>) -> impl Iterat
 /// Names of at most 256 bytes in one record of at most 65,535.
 const NAMES_MAX: usize = 64;
 
-fn recorded_as(appended: Result<Option<Ticket>, AuditUnavailable>) -> Recorded {
+pub(crate) fn recorded_as(appended: Result<Appended, AuditUnavailable>) -> Recorded {
     match appended {
-        Ok(None) => Recorded::Done,
-        Ok(Some(ticket)) => {
+        Ok(Appended::Written) => Recorded::Done,
+        Ok(Appended::Gathered { through }) => Recorded::Gathered { through },
+        Ok(Appended::Committing(ticket)) => {
             Recorded::Pending(Box::pin(async { ticket.await.unwrap_or(Err(AuditUnavailable)) }))
         }
         Err(error) => Recorded::Failed(error),
@@ -78,8 +81,8 @@ fn recorded_as(appended: Result<Option<Ticket>, AuditUnavailable>) -> Recorded {
 }
 
 impl AuditLog {
-    fn record(&self, mut record: CallRecord<'_>) -> Recorded {
-        let appended = self.append_with(|time, out| {
+    fn record(&self, due: Due, mut record: CallRecord<'_>) -> Recorded {
+        let appended = self.shared().append(due, |time, out| {
             record.time = time;
             record.write(out);
         });

@@ -48,8 +48,10 @@ pub(crate) struct Writer {
     full: VecDeque<Arc<FullBundle>>,
     /// What it goes on with: the records right of the last full bundle, framed.
     tail: Vec<u8>,
-    /// Its length.
+    /// The length of both.
     bytes: usize,
+    /// How much of that, at the end of the tail, was gathered and is not in the file yet.
+    gathered: Gathered,
     /// Memory of bundles that are stored, for those to come.
     spare: Vec<Vec<u8>>,
     file: TailState,
@@ -57,10 +59,17 @@ pub(crate) struct Writer {
     unnamed: bool,
 }
 
+/// Records that are only in memory, and their bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Gathered {
+    records: u64,
+    bytes: usize,
+}
+
 /// What is known of the tail file.
 #[derive(Debug)]
 enum TailState {
-    /// It holds the tail and nothing else.
+    /// It holds the tail, up to what was gathered, and nothing else.
     Whole(Arc<File>),
     /// It may hold half a record behind the tail.
     Torn(Arc<File>),
@@ -122,6 +131,7 @@ impl Writer {
             full,
             tail,
             bytes: 0,
+            gathered: Gathered::default(),
             spare: Vec::new(),
             file: TailState::Suspect,
             unnamed: false,
@@ -130,9 +140,14 @@ impl Writer {
         writer
     }
 
-    /// Records in the log.
+    /// Records in the log, gathered ones included.
     pub(crate) fn size(&self) -> u64 {
         self.frontier.size()
+    }
+
+    /// Records in the files of the log.
+    pub(crate) fn written(&self) -> u64 {
+        self.frontier.size() - self.gathered.records
     }
 
     /// The bundle that the tail file begins with.
@@ -145,13 +160,29 @@ impl Writer {
         self.bytes > TAIL_BYTES_MAX
     }
 
-    /// Appends the record that `write` puts behind what the buffer holds.
+    /// Appends the record that `write` puts behind what the buffer holds, and writes it with all that was gathered.
     pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), WriteError> {
-        self.repair()?;
+        self.push(write, |writer, _| writer.flush())
+    }
+
+    /// Appends a record that may be written later. It is written at once where that is the time to find out that
+    /// nothing can be written, and where it fills a bundle.
+    pub(crate) fn gather(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), WriteError> {
+        self.push(write, |writer, fills| match writer.file {
+            TailState::Whole(_) if !fills => Ok(()),
+            _ => writer.flush(),
+        })
+    }
+
+    fn push(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>),
+        settle: impl FnOnce(&mut Self, bool) -> io::Result<()>,
+    ) -> Result<(), WriteError> {
         if self.is_full() {
             return Err(WriteError::Unstored);
         }
-        let start = self.tail.len();
+        let (start, before) = (self.tail.len(), (self.bytes, self.gathered));
         self.tail.extend_from_slice(&[0, 0]);
         write(&mut self.tail);
         let length = u16::try_from(self.tail.len() - start - 2).ok().filter(|length| *length > 0);
@@ -160,13 +191,17 @@ impl Writer {
             return Err(WriteError::TooLong);
         };
         self.tail[start..start + 2].copy_from_slice(&length.to_be_bytes());
-        if let Err(error) = self.write_tail_from(start) {
+        let bytes = self.tail.len() - start;
+        self.bytes += bytes;
+        self.gathered.records += 1;
+        self.gathered.bytes += bytes;
+        if let Err(error) = settle(self, self.frontier.width() + 1 == TILE_WIDTH) {
             self.tail.truncate(start);
+            (self.bytes, self.gathered) = before;
             // Tried again before the next record; only a reader of the live tail gains by doing it now.
             self.repair().ok();
             return Err(error.into());
         }
-        self.bytes += self.tail.len() - start;
         self.frontier.push(Hash::of_leaf(&self.tail[start + 2..]));
         if self.frontier.width() == TILE_WIDTH {
             self.fill_bundle();
@@ -174,12 +209,28 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes the tail file hold the tail and nothing else.
+    /// Writes what was gathered. What cannot be written is tried again with the next record.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.repair()?;
+        let TailState::Whole(file) = &self.file else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let gathered = &self.tail[self.tail.len() - self.gathered.bytes..];
+        let begin = length(self.bytes - gathered.len());
+        if let Err(error) = self.storage.write_all_at(file, gathered, begin) {
+            self.file = TailState::Torn(Arc::clone(file));
+            return Err(error);
+        }
+        self.gathered = Gathered::default();
+        Ok(())
+    }
+
+    /// Makes the tail file hold the tail, up to what was gathered, and nothing else.
     pub(crate) fn repair(&mut self) -> io::Result<()> {
         let file = match &self.file {
             TailState::Whole(_) => return Ok(()),
             TailState::Torn(file) => {
-                self.storage.set_len(file, length(self.bytes))?;
+                self.storage.set_len(file, length(self.bytes - self.gathered.bytes))?;
                 Arc::clone(file)
             }
             TailState::Suspect => {
@@ -189,6 +240,7 @@ impl Writer {
                 self.storage.sync(&file)?;
                 self.storage.rename(&new, &path)?;
                 self.unnamed = true;
+                self.gathered = Gathered::default();
                 file
             }
         };
@@ -210,7 +262,7 @@ impl Writer {
 
     /// Hands over the tail file to sync for the records so far to be durable.
     pub(crate) fn take_unsynced(&mut self) -> io::Result<Unsynced> {
-        self.repair()?;
+        self.flush()?;
         let file = match &self.file {
             TailState::Whole(file) => Some(Arc::clone(file)),
             TailState::Torn(_) | TailState::Suspect => None,
@@ -252,20 +304,10 @@ impl Writer {
             }
         }
         self.bytes = end;
+        self.gathered = Gathered::default();
         self.file = TailState::Whole(file);
         self.unnamed = true;
         Ok(())
-    }
-
-    fn write_tail_from(&mut self, start: usize) -> io::Result<()> {
-        let TailState::Whole(file) = &self.file else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        let result = self.storage.write_all_at(file, &self.tail[start..], length(self.bytes));
-        if result.is_err() {
-            self.file = TailState::Torn(Arc::clone(file));
-        }
-        result
     }
 
     /// Puts the records of a bundle that has become full aside, to be stored.

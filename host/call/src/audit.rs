@@ -1,7 +1,10 @@
 //! What the dispatcher tells the audit log: every decision before a call runs, every outcome after.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::mem;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use alknet_core::IdentityId;
@@ -17,6 +20,16 @@ pub trait AuditSink: Send + Sync + 'static {
 
     /// Records how an admitted call ended. Called before the reply.
     fn finished(&self, call: &CallFacts<'_>, outcome: &Outcome<'_>) -> Recorded;
+
+    /// Writes the records that are only [`Recorded::Gathered`], at least through this one. Nothing may come of what
+    /// they tell before: no handler runs, and no answer leaves.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] when they could not be written.
+    fn flush(&self, through: u64) -> Result<(), AuditUnavailable> {
+        let _ = through;
+        Ok(())
+    }
 
     /// Records what a peer offers to be composed, before it can be, and that it left, after. Calls that are recorded
     /// later are no less durable: nobody waits for this record. A sink that is about calls alone keeps nothing of it.
@@ -41,10 +54,25 @@ pub enum PeerChange<'a> {
 pub enum Recorded {
     /// It is as durable as the log promises.
     Done,
+    /// It is in memory, with others, and will be as durable as the log promises once [`AuditSink::flush`] has answered.
+    Gathered {
+        /// What to flush through: the number of records before and with this one.
+        through: u64,
+    },
     /// It will be once the future resolves.
     Pending(BoxFuture<'static, Result<(), AuditUnavailable>>),
     /// It could not be written.
     Failed(AuditUnavailable),
+}
+
+/// When a record is to be as durable as the log promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Due {
+    /// Before the call goes on.
+    #[default]
+    Now,
+    /// Before [`AuditSink::flush`] has answered: calls that arrived together are recorded together.
+    Flush,
 }
 
 /// The log cannot take records at the moment.
@@ -78,6 +106,8 @@ pub struct CallFacts<'a> {
     pub provenance: Option<Provenance>,
     /// SHA-256 of the source of a session operation, in hexadecimal.
     pub source_digest: Option<&'a Arc<str>>,
+    /// When its record is to be written; no part of it.
+    pub due: Due,
 }
 
 /// Whether a call may run.
@@ -121,11 +151,37 @@ impl Outcome<'_> {
 }
 
 impl Recorded {
-    /// Waits until the record is as durable as the log promises.
-    pub(crate) async fn wait(self) -> Result<(), AuditUnavailable> {
+    /// Waits until the call that was decided may run.
+    ///
+    /// Where its record was gathered, the first poll ends here without a waker: whoever began the call polls it again
+    /// when the calls that came with it have got as far.
+    pub(crate) async fn before_running(self, sink: &dyn AuditSink) -> Result<(), AuditUnavailable> {
         match self {
-            Self::Done => Ok(()),
-            Self::Pending(pending) => pending.await,
+            Self::Gathered { through } => {
+                let mut polled = false;
+                poll_fn(|_| if mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending })
+                    .await;
+                sink.flush(through)
+            }
+            other => other.at_once().await,
+        }
+    }
+
+    /// Waits until a record is written that was due at once.
+    pub(crate) async fn at_once(self) -> Result<(), AuditUnavailable> {
+        match self.before_answering().await? {
+            0 => Ok(()),
+            // Nobody would flush it.
+            _ => Err(AuditUnavailable),
+        }
+    }
+
+    /// Waits until the call may be answered; what the answer must be preceded by a flush through, zero for nothing.
+    pub(crate) async fn before_answering(self) -> Result<u64, AuditUnavailable> {
+        match self {
+            Self::Done => Ok(0),
+            Self::Gathered { through } => Ok(through),
+            Self::Pending(pending) => pending.await.map(|()| 0),
             Self::Failed(error) => Err(error),
         }
     }
@@ -149,6 +205,7 @@ impl fmt::Debug for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Done => "Done",
+            Self::Gathered { .. } => "Gathered",
             Self::Pending(_) => "Pending",
             Self::Failed(_) => "Failed",
         })

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use alknet_core::Identity;
 use tokio::time::Instant;
 
+use crate::audit::Due;
 use crate::layers::Layers;
 use crate::{Link, OnBehalfOf};
 
@@ -76,6 +77,8 @@ pub(crate) struct Origin {
     pub(crate) on_behalf_of: Option<OnBehalfOf>,
     /// The link it came in on; `None` for a call from inside of the program.
     pub(crate) link: Option<Link>,
+    /// When its records are to be written, if not those of the calls below it.
+    pub(crate) due: Due,
 }
 
 /// What all calls below one root share.

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use serde_json::Value;
 
-use crate::audit::{AuditSink, Decision};
+use crate::audit::{AuditSink, Decision, Recorded};
 use crate::call::{Origin, Root, Tree};
 use crate::conform;
 use crate::detached::Detached;
@@ -44,6 +44,20 @@ pub(crate) struct Asked<'a> {
     pub(crate) tree: Tree,
     pub(crate) name: &'a str,
     pub(crate) input: Value,
+}
+
+/// How a call ended, and with it what was recorded of it.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) result: Result<Answer, CallError>,
+    /// What the log must have flushed through before anybody learns of it; zero for nothing.
+    pub(crate) through: u64,
+}
+
+impl Ended {
+    fn unrecorded() -> Self {
+        Self { result: Err(unrecorded()), through: 0 }
+    }
 }
 
 impl Dispatcher {
@@ -104,6 +118,11 @@ impl Dispatcher {
         &*self.0.audit
     }
 
+    /// The log, for who keeps what was gathered from getting out before it is written.
+    pub(crate) fn audit_sink(&self) -> Arc<dyn AuditSink> {
+        Arc::clone(&self.0.audit)
+    }
+
     /// Calls that outlive those that composed them.
     pub(crate) fn detached(&self) -> &Detached {
         &self.0.detached
@@ -127,17 +146,11 @@ impl Dispatcher {
         input: Value,
     ) -> Result<Value, CallError> {
         let origin = Origin { identity, ..Origin::default() };
-        self.serve(origin, name, input, Door::Once).await?.into_value()
+        self.serve(origin, name, input, Door::Once).await.result?.into_value()
     }
 
     /// Runs a root call.
-    pub(crate) async fn serve(
-        &self,
-        origin: Origin,
-        name: &str,
-        input: Value,
-        door: Door<'_>,
-    ) -> Result<Answer, CallError> {
+    pub(crate) async fn serve(&self, origin: Origin, name: &str, input: Value, door: Door<'_>) -> Ended {
         let caller = Caller::Peer(origin.identity.clone());
         let curated = Arc::clone(&self.0.curated);
         let layers = Layers { curated, peers: self.0.peers.snapshot(), session: None };
@@ -145,17 +158,22 @@ impl Dispatcher {
         self.dispatch(Asked { caller, tree, name, input }, door).await
     }
 
-    pub(crate) async fn dispatch(&self, asked: Asked<'_>, door: Door<'_>) -> Result<Answer, CallError> {
+    pub(crate) async fn dispatch(&self, asked: Asked<'_>, door: Door<'_>) -> Ended {
         let Asked { caller, tree, name, input } = asked;
         let attempt = Attempt::new(caller, tree, name);
         let (resolved, checked) = match self.admit(&attempt, name, input, &door) {
             Ok(admitted) => admitted,
-            Err((resolved, refusal)) => return Err(self.refuse(&attempt, resolved.as_ref(), refusal).await),
+            Err((resolved, refusal)) => return self.refuse(&attempt, resolved.as_ref(), refusal).await,
         };
         let mut record = OutcomeRecord::new(self, attempt, resolved);
-        if record.admitted(checked.input()).wait().await.is_err() {
-            record.forget();
-            return Err(unrecorded());
+        let admitted = record.admitted(checked.input());
+        let is_kept = matches!(admitted, Recorded::Gathered { .. });
+        if admitted.before_running(self.audit()).await.is_err() {
+            // What is only gathered stays, and is written when that is possible again: with an outcome.
+            if !is_kept {
+                record.forget();
+            }
+            return Ended::unrecorded();
         }
         self.run(record, checked, door).await
     }
@@ -176,27 +194,17 @@ impl Dispatcher {
         }
     }
 
-    async fn refuse(
-        &self,
-        attempt: &Attempt<'_>,
-        resolved: Option<&Resolved>,
-        refusal: Refusal,
-    ) -> CallError {
+    async fn refuse(&self, attempt: &Attempt<'_>, resolved: Option<&Resolved>, refusal: Refusal) -> Ended {
         let reason = refusal.class();
         let error = refusal.into_error(&attempt.name);
         let decision = Decision::Refused { reason, code: error.code() };
-        match self.0.audit.decided(&attempt.facts(resolved), &decision).wait().await {
-            Ok(()) => error,
-            Err(_) => unrecorded(),
+        match self.0.audit.decided(&attempt.facts(resolved), &decision).before_answering().await {
+            Ok(through) => Ended { result: Err(error), through },
+            Err(_) => Ended::unrecorded(),
         }
     }
 
-    async fn run(
-        &self,
-        mut record: OutcomeRecord<'_, '_>,
-        checked: Checked,
-        door: Door<'_>,
-    ) -> Result<Answer, CallError> {
+    async fn run(&self, mut record: OutcomeRecord<'_, '_>, checked: Checked, door: Door<'_>) -> Ended {
         let attempt = &record.attempt;
         let registration = Arc::clone(&record.resolved.registration);
         let (caller, root) = (attempt.caller.clone(), &attempt.tree.root);
@@ -226,9 +234,9 @@ impl Dispatcher {
             }
             Err(_elapsed) => Err(CallError::timeout()),
         };
-        match record.close(&result).wait().await {
-            Ok(()) => result,
-            Err(_) => Err(unrecorded()),
+        match record.close(&result).before_answering().await {
+            Ok(through) => Ended { result, through },
+            Err(_) => Ended::unrecorded(),
         }
     }
 }

@@ -63,7 +63,7 @@ mod wire;
 
 pub use adapter::CallAdapter;
 pub use audit::{
-    Answered, AuditSink, AuditUnavailable, CallFacts, Decision, NoAudit, Outcome, PeerChange, Recorded,
+    Answered, AuditSink, AuditUnavailable, CallFacts, Decision, Due, NoAudit, Outcome, PeerChange, Recorded,
 };
 pub use authority::{AccessControl, Authority, Denied, Permit};
 pub use behalf::OnBehalfOf;

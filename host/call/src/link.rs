@@ -4,6 +4,7 @@
 //! request came in on. The host makes its own calls on one stream, and each subscription and publication on one of its
 //! own.
 
+mod burst;
 mod inbound;
 mod offers;
 mod outgoing;

@@ -6,7 +6,7 @@ use alknet_core::Identity;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::audit::{Answered, CallFacts, Decision, Outcome, Recorded};
+use crate::audit::{Answered, CallFacts, Decision, Due, Outcome, Recorded};
 use crate::call::Tree;
 use crate::door::Answer;
 use crate::gate::Resolved;
@@ -41,6 +41,7 @@ impl<'a> Attempt<'a> {
             peer: resolved.and_then(|found| found.registration.peer()),
             provenance: resolved.map(|found| found.registration.provenance()),
             source_digest: resolved.and_then(|found| found.registration.digest()),
+            due: if self.caller.parent().is_none() { self.tree.root.origin.due } else { Due::Now },
         }
     }
 }
@@ -76,16 +77,17 @@ impl<'a, 'n> OutcomeRecord<'a, 'n> {
 
     pub(crate) fn close(&mut self, result: &Result<Answer, CallError>) -> Recorded {
         self.open = false;
-        self.write(match result {
+        let result = match result {
             Ok(Answer::Value(value)) => Ok(Answered::Value(value)),
             Ok(Answer::Items(count)) => Ok(Answered::Items(*count)),
             Err(error) => Err(error.code()),
-        })
+        };
+        self.write(self.attempt.facts(Some(&self.resolved)), result)
     }
 
-    fn write(&self, result: Result<Answered<'_>, &ErrorCode>) -> Recorded {
+    fn write(&self, facts: CallFacts<'_>, result: Result<Answered<'_>, &ErrorCode>) -> Recorded {
         let outcome = Outcome { result, duration: self.begun.elapsed() };
-        self.dispatcher.audit().finished(&self.attempt.facts(Some(&self.resolved)), &outcome)
+        self.dispatcher.audit().finished(&facts, &outcome)
     }
 }
 
@@ -95,7 +97,9 @@ impl Drop for OutcomeRecord<'_, '_> {
             self.attempt.tree.root.end();
         }
         if self.open {
-            let recorded = self.write(Err(&ErrorCode::from(Outcome::CANCELLED)));
+            // No answer follows that it could be written with.
+            let facts = CallFacts { due: Due::Now, ..self.attempt.facts(Some(&self.resolved)) };
+            let recorded = self.write(facts, Err(&ErrorCode::from(Outcome::CANCELLED)));
             if matches!(recorded, Recorded::Failed(_)) {
                 tracing::error!(call = %self.attempt.id, "a cancelled call's outcome could not be recorded");
             }

@@ -267,11 +267,11 @@ impl CallScope {
         let dispatcher = self.0.dispatcher.clone();
         let call: BoxFuture<'_, _> = Box::pin(dispatcher.dispatch(asked, Door::Feed(queue)));
         let feeding = std::pin::pin!(sender.forward(chunks, self.limits().feed_queue_max));
-        match futures_util::future::select(call, feeding).await {
-            Either::Left((answer, _)) => answer,
+        let ended = match futures_util::future::select(call, feeding).await {
+            Either::Left((ended, _)) => ended,
             Either::Right(((), call)) => call.await,
-        }?
-        .into_value()
+        };
+        ended.result?.into_value()
     }
 
     /// Enters a session and composes one of its operations.
@@ -311,7 +311,7 @@ impl CallScope {
         crate::items::stream(move |mut items| async move {
             let caller = Caller::Operation(composer);
             let asked = Asked { caller, tree, name: &name, input };
-            dispatcher.dispatch(asked, Door::Items(&mut items)).await.map(drop)
+            dispatcher.dispatch(asked, Door::Items(&mut items)).await.result.map(drop)
         })
     }
 
@@ -357,13 +357,13 @@ impl CallScope {
             AbortPolicy::AbortDependents => {
                 let asked = Asked { caller, tree, name, input };
                 let call: BoxFuture<'_, _> = Box::pin(dispatcher.dispatch(asked, Door::Once));
-                call.await?.into_value()
+                call.await.result?.into_value()
             }
             AbortPolicy::ContinueRunning => {
                 let (name, detached) = (name.to_owned(), self.0.dispatcher.clone());
                 let call: BoxFuture<'static, _> = Box::pin(async move {
                     let asked = Asked { caller, tree, name: &name, input };
-                    dispatcher.dispatch(asked, Door::Once).await?.into_value()
+                    dispatcher.dispatch(asked, Door::Once).await.result?.into_value()
                 });
                 detached.detached().run(call).await
             }

@@ -44,7 +44,7 @@ impl<'a> Exit<'a> {
     pub(crate) async fn value(&self, value: Value) -> Result<Value, CallError> {
         let Some(screen) = self.screen else { return Ok(value) };
         let Screened { result, recorded } = screen.screen(&self.facts, Ok(value));
-        recorded.wait().await.map_err(|_| unrecorded())?;
+        recorded.at_once().await.map_err(|_| unrecorded())?;
         result
     }
 
@@ -52,7 +52,7 @@ impl<'a> Exit<'a> {
     pub(crate) async fn error(&self, error: CallError) -> CallError {
         let Some(screen) = self.screen else { return error };
         let Screened { result, recorded } = screen.screen(&self.facts, Err(error));
-        match (recorded.wait().await, result) {
+        match (recorded.at_once().await, result) {
             (Ok(()), Err(error)) => error,
             (Ok(()), Ok(_)) | (Err(_), _) => unrecorded(),
         }

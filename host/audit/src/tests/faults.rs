@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use alknet_call::Recorded;
+use alknet_call::{AuditSink as _, Due, Recorded};
 use serde_json::json;
 
 use super::support::*;
+use crate::record::write_event;
+use crate::shared::Appended;
 use crate::storage::{OsStorage, Storage};
 use crate::*;
 
@@ -90,17 +92,25 @@ impl Storage for Faulty {
 
 /// Runs calls over a rotation with a fault in the way; answers how many operations there were, and checks that the
 /// log holds exactly what it acknowledged.
-fn survive(base: &Path, durability: Durability, first: u64, count: u64, fault: Fault) -> u64 {
+fn survive(base: &Path, way: Way, first: u64, count: u64, fault: Fault) -> u64 {
     let dir = image(base);
     let storage = Arc::new(Faulty::default());
+    let durability = if way == Way::Synced { Durability::Disk } else { Durability::Os };
     let log =
         AuditLog::open_on(dir.path(), Options { durability, ..options() }, Arc::<Faulty>::clone(&storage))
             .unwrap();
     storage.fail(first, count, fault);
-    let mut acknowledged = vec![];
+    let (mut acknowledged, mut gathered) = (vec![], vec![]);
     for at in 0..8 {
         let name = format!("during-{at}");
-        if append(&log, &name) {
+        if way == Way::Gathered {
+            gathered.extend(gather(&log, &name).map(|through| (name, through)));
+            if at % 3 == 2 {
+                let mut flushed = std::mem::take(&mut gathered);
+                flushed.retain(|(_, through)| log.flush(*through).is_ok());
+                acknowledged.extend(flushed.into_iter().map(|(name, _)| name));
+            }
+        } else if append(&log, &name) {
             acknowledged.push(name);
         }
         if at == 5 {
@@ -120,18 +130,36 @@ fn survive(base: &Path, durability: Durability, first: u64, count: u64, fault: F
     let matches = AuditReader::open(dir.path()).unwrap().query(&Filter::default(), &page).unwrap();
     let mut recorded = matches.entries.iter().filter_map(|entry| entry.record["session"].as_str());
     for name in &acknowledged {
-        match durability {
-            Durability::Os => assert_eq!(recorded.next(), Some(name.as_str())),
-            // What could not be synced was refused, and may still be there.
-            Durability::Disk => assert!(recorded.any(|found| found == name), "{name}"),
+        match way {
+            Way::Written => assert_eq!(recorded.next(), Some(name.as_str())),
+            // What could not be synced or flushed was refused, and may still be there.
+            Way::Gathered | Way::Synced => assert!(recorded.any(|found| found == name), "{name}"),
         }
     }
     assert_eq!(recorded.next(), None);
     operations
 }
 
+/// When a record counts as recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Written,
+    Gathered,
+    Synced,
+}
+
 fn append(log: &AuditLog, session: &str) -> bool {
     log.append(&session_opened(session)).is_ok()
+}
+
+/// Appends a record that may be written with others; what to flush through.
+fn gather(log: &AuditLog, session: &str) -> Option<u64> {
+    let event = session_opened(session);
+    match log.shared().append(Due::Flush, |time, out| write_event(&event, time, out)) {
+        Ok(Appended::Gathered { through }) => Some(through),
+        Ok(Appended::Written | Appended::Committing(_)) => Some(0),
+        Err(_) => None,
+    }
 }
 
 #[test]
@@ -139,10 +167,10 @@ fn any_operation_may_fail() {
     // A rotation is near.
     let base = tempfile::tempdir().unwrap();
     fill(&open(base.path()), 252);
-    for durability in [Durability::Os, Durability::Disk] {
-        let survive = |first, count, fault| survive(base.path(), durability, first, count, fault);
+    for (way, operations_min) in [(Way::Written, 15), (Way::Gathered, 12), (Way::Synced, 15)] {
+        let survive = |first, count, fault| survive(base.path(), way, first, count, fault);
         let operations = survive(u64::MAX - 1000, 1, Fault::Full);
-        assert!(operations > 15, "{operations}");
+        assert!(operations > operations_min, "{way:?}: {operations}");
         for first in 0..operations {
             survive(first, 1, Fault::Full);
             survive(first, 1, Fault::Short);
@@ -150,6 +178,50 @@ fn any_operation_may_fail() {
             survive(first, 1000, Fault::Full);
         }
     }
+}
+
+#[test]
+fn gathered_records_are_written_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Arc::new(Faulty::default());
+    let log = AuditLog::open_on(dir.path(), options(), Arc::<Faulty>::clone(&storage)).unwrap();
+    assert_eq!(["a", "b", "c"].map(|name| gather(&log, name)), [Some(1), Some(2), Some(3)]);
+    assert!(log.size() == 0 && log.reader().record(0).is_err());
+    storage.heal();
+    log.flush(1).unwrap();
+    log.flush(3).unwrap();
+    assert_eq!(storage.heal(), 1, "one write");
+    assert!(log.size() == 3 && log.reader().record(2).is_ok());
+    // A record that is due at once takes those before it along, and so does a checkpoint.
+    gather(&log, "d");
+    assert!(append(&log, "e"));
+    assert_eq!(log.size(), 5);
+    gather(&log, "f");
+    log.checkpoint().unwrap();
+    assert_eq!(log.size(), 6);
+    // A bundle is written when it is full.
+    (0..300).for_each(|_| drop(gather(&log, "g").unwrap()));
+    assert_eq!(log.size(), 256);
+    log.close().unwrap();
+    assert_eq!(check(dir.path()).records, 307);
+}
+
+#[test]
+fn a_flush_that_fails_is_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Arc::new(Faulty::default());
+    let log = AuditLog::open_on(dir.path(), options(), Arc::<Faulty>::clone(&storage)).unwrap();
+    let through = gather(&log, "a").unwrap();
+    storage.fail(0, u64::MAX / 2, Fault::Short);
+    assert!(log.flush(through).is_err());
+    // What nobody can write is not gathered either, and what was gathered before is not lost by it.
+    assert_eq!(gather(&log, "refused"), None);
+    assert_eq!(log.size(), 0);
+    storage.heal();
+    log.flush(through).unwrap();
+    log.close().unwrap();
+    let report = check(dir.path());
+    assert_eq!(report.records, 2);
 }
 
 #[test]

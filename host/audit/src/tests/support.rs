@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alknet_call::{
-    Answered, AuditSink as _, CallFacts, CallId, Decision, ErrorCode, LayerKind, Outcome, Provenance,
+    Answered, AuditSink as _, CallFacts, CallId, Decision, Due, ErrorCode, LayerKind, Outcome, Provenance,
     Recorded,
 };
 use alknet_core::{Ed25519SecretKey, IdentityId, ManualClock};
@@ -96,6 +96,7 @@ pub(super) struct Call {
     pub(super) authority: IdentityId,
     pub(super) session: Option<Arc<str>>,
     pub(super) source: Option<Arc<str>>,
+    pub(super) due: Due,
 }
 
 impl Call {
@@ -111,6 +112,7 @@ impl Call {
             authority: alice,
             session: None,
             source: None,
+            due: Due::Now,
         }
     }
 
@@ -143,6 +145,7 @@ impl Call {
             peer: None,
             provenance: Some(provenance),
             source_digest: self.source.as_ref(),
+            due: self.due,
         }
     }
 

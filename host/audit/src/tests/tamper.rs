@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use alknet_call::Due;
 use alknet_core::Ed25519SecretKey;
 use serde_json::json;
 
@@ -360,7 +361,7 @@ fn records_that_contradict_each_other() {
     let error = contradict(|log| {
         log.append(&session_opened("s")).unwrap();
         let early = |_, out: &mut Vec<u8>| record::write_event(&session_opened("s"), 7, out);
-        drop(log.append_with(early).unwrap());
+        drop(log.shared().append(Due::Now, early).unwrap());
     });
     assert!(matches!(error, VerifyError::TimeWentBack { index: 1 }), "{error:?}");
 }

@@ -1,54 +1,51 @@
 //! The calls that the peer makes.
 
-use std::pin::Pin;
-
 use futures_util::FutureExt as _;
 use futures_util::future::{Abortable, BoxFuture};
 use serde_json::Value;
 
-use super::serving::{Arrived, Begun, Turned};
-use super::stream::Frame;
+use super::burst::Call;
+use super::serving::{Arrived, Place, Turned};
 use super::writer::FrameSender;
 use super::{Link, Misconduct};
-use crate::CallError;
 use crate::call::Origin;
+use crate::dispatch::Ended;
 use crate::door::{Answer, Door, Gone, Items};
 use crate::wire::{Encoder, Request};
+use crate::{CallError, Due};
+
+/// What a request becomes.
+pub(super) enum Begun {
+    /// A call, which has not begun to run.
+    Call(Call),
+    /// Nothing, which this frame says.
+    Refused(Vec<u8>),
+    /// Nothing, and nobody is told.
+    Dropped,
+}
 
 impl Link {
-    /// Makes a call of a request, or turns it down: with the frame that says so, where one is to be sent.
+    /// Makes a call of a request in a frame of `bytes`, or turns it down. Its records are `due` at that time.
     pub(super) fn begin(
         &self,
         id: String,
         request: Result<Request, CallError>,
-        frame: Frame,
+        (bytes, due): (usize, Due),
         sender: &FrameSender,
-    ) -> Option<Vec<u8>> {
+    ) -> Begun {
         let curated = self.0.dispatcher.curated();
         let takes_chunks = request.as_ref().is_ok_and(|request| curated.takes_chunks(&request.name));
-        let arrived = Arrived { id: &id, stream: sender.stream(), bytes: frame.bytes, takes_chunks };
-        let begun = match self.0.serving.begin(&arrived) {
-            Ok(begun) => begun,
-            Err(Turned::Duplicate) => return None,
+        let arrived = Arrived { id: &id, stream: sender.stream(), bytes, takes_chunks };
+        match self.0.serving.begin(&arrived) {
+            Ok(place) => {
+                Begun::Call(Box::pin(serve(self.clone(), id, request, (sender.clone(), due), place)))
+            }
+            Err(Turned::Duplicate) => Begun::Dropped,
             Err(Turned::Hostile) => {
                 self.end(Misconduct::RepeatedIds);
-                return None;
+                Begun::Dropped
             }
-            Err(Turned::Refused(error)) => return Some(Encoder::answer(&id, &Err(error))),
-        };
-        let call = Box::pin(serve(self.clone(), id, request, sender.clone(), begun));
-        // Many calls end by being begun right here, and cost no task.
-        if frame.begin_here {
-            self.begin_here(call);
-        } else {
-            drop(self.0.calls.spawn(call));
-        }
-        None
-    }
-
-    fn begin_here(&self, mut call: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
-        if call.as_mut().now_or_never().is_none() {
-            self.0.calls.spawn(call);
+            Err(Turned::Refused(error)) => Begun::Refused(Encoder::answer(&id, &Err(error))),
         }
     }
 
@@ -65,28 +62,29 @@ async fn serve(
     link: Link,
     id: String,
     request: Result<Request, CallError>,
-    sender: FrameSender,
-    begun: Begun,
+    (sender, due): (FrameSender, Due),
+    place: Place,
 ) {
     let busy = sender.busy();
-    let Begun { abort, chunks } = begun;
+    let Place { abort, chunks } = place;
     let running = async {
         let Request { name, input, auth_token, on_behalf_of } = request?;
         let identity = link.identify(auth_token.as_ref());
         drop(auth_token);
-        let origin = Origin { identity, on_behalf_of, link: Some(link.clone()) };
+        let origin = Origin { identity, on_behalf_of, link: Some(link.clone()), due };
         let mut items = WireItems { link: &link, id: &id, sender: &sender };
-        link.0.dispatcher.serve(origin, &name, input, Door::Wire(&mut items, chunks)).await
+        Ok(link.0.dispatcher.serve(origin, &name, input, Door::Wire(&mut items, chunks)).await)
     };
-    let Ok(result) = Abortable::new(running, abort).await else {
+    let Ok(ended) = Abortable::new(running, abort).await else {
         return;
     };
+    let Ended { result, through } = ended.unwrap_or_else(|error| Ended { result: Err(error), through: 0 });
     let frame = match result {
         Ok(Answer::Value(value)) => Encoder::answer(&id, &Ok(value)),
         Ok(Answer::Items(_)) => Encoder::completed(&id),
         Err(error) => Encoder::answer(&id, &Err(error)),
     };
-    if sender.send_if(frame, || link.0.serving.end(&id)).await.is_err() {
+    if sender.send_if(frame, through, || link.0.serving.end(&id)).await.is_err() {
         tracing::debug!("an answer found its stream closed");
         link.0.serving.abort_stream(sender.stream());
     }
@@ -103,7 +101,7 @@ struct WireItems<'a> {
 impl Items for WireItems<'_> {
     fn item(&mut self, item: Value) -> BoxFuture<'_, Result<(), Gone>> {
         let frame = Encoder::answer(self.id, &Ok(item));
-        let sent = self.sender.send_if(frame, || self.link.0.serving.is_live(self.id));
+        let sent = self.sender.send_if(frame, 0, || self.link.0.serving.is_live(self.id));
         sent.map(|sent| sent.map_err(|_| Gone)).boxed()
     }
 }

@@ -45,8 +45,8 @@ pub(super) struct Arrived<'a> {
     pub(super) takes_chunks: bool,
 }
 
-/// A request that becomes a call.
-pub(super) struct Begun {
+/// The place of a request that becomes a call.
+pub(super) struct Place {
     pub(super) abort: AbortRegistration,
     pub(super) chunks: Option<Chunks>,
 }
@@ -72,7 +72,7 @@ impl Serving {
     }
 
     /// Takes an id for a new call.
-    pub(super) fn begin(&self, arrived: &Arrived<'_>) -> Result<Begun, Turned> {
+    pub(super) fn begin(&self, arrived: &Arrived<'_>) -> Result<Place, Turned> {
         let mut state = self.lock();
         if state.live.contains_key(arrived.id) {
             state.duplicates += 1;
@@ -86,7 +86,7 @@ impl Serving {
         let live = Live { stream: arrived.stream, bytes: arrived.bytes, abort: handle, feed };
         state.bytes += live.bytes;
         state.live.insert(arrived.id.to_owned(), live);
-        Ok(Begun { abort, chunks })
+        Ok(Place { abort, chunks })
     }
 
     fn has_room(&self, state: &State, bytes: usize) -> Result<(), CallError> {

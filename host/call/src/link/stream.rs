@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use alknet_core::{RecvStream, SendStream};
 use futures_util::FutureExt as _;
-use tokio::time::Instant;
 
 use super::Link;
+use super::burst::{Burst, Rest};
 use super::pending::{Answer, Delivered};
 use super::writer::{self, FrameSender};
 use crate::CallError;
@@ -20,7 +20,8 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
     let bounds = (limits.write_queue_max, limits.write_timeout);
-    let (sender, writer) = writer::pair(stream, send, bounds, link.0.stop.child_token());
+    let audit = link.0.dispatcher.audit_sink();
+    let (sender, writer) = writer::pair(stream, send, bounds, audit, link.0.stop.child_token());
     let reader = FrameReader::new(recv, limits.frame_read_timeout);
     let writing = {
         let link = link.clone();
@@ -38,8 +39,12 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
 async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSender) {
     let closing = sender.closing();
     let mut ended = std::pin::pin!(closing.cancelled());
-    let mut burst = Burst::new(&sender);
+    let mut burst = Burst::new(&link, &sender);
     loop {
+        if burst.is_full() {
+            burst.turn();
+            tokio::task::yield_now().await;
+        }
         let next = tokio::select! {
             biased;
             () = &mut ended => break,
@@ -53,8 +58,8 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
         match event {
             Ok((event, bytes)) => {
                 let is_last = !reader.has_next();
-                let frame = Frame { bytes, begin_here: burst.take(is_last) };
-                let mut took = std::pin::pin!(take(&link, event, frame, &sender));
+                let event = burst.take(event, bytes, is_last);
+                let mut took = std::pin::pin!(take(&link, event, bytes, &sender));
                 // Most events are taken at once; those that wait for somebody do so no longer than the stream lives,
                 // and keep no answer back.
                 if took.as_mut().now_or_never().is_none() {
@@ -72,6 +77,7 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
             }
             Err(fault) => {
                 tracing::debug!(%fault, "a stream was dropped");
+                burst.end();
                 link.0.serving.abort_stream(sender.stream());
                 break;
             }
@@ -93,76 +99,15 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
 /// How long a stream that is closed on this side waits for the peer to end its half too. Most do at once.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// Longest that calls are begun one after the other by the reader of a stream, while more has arrived behind them:
-/// from then on they spread over the runtime.
-const BURST_MAX: Duration = Duration::from_micros(300);
-
-/// The taking of frames that arrived together. What they are answered with meanwhile is written together at its end.
-struct Burst<'a> {
-    sender: &'a FrameSender,
-    began: Option<Instant>,
-    holds: bool,
-}
-
-impl<'a> Burst<'a> {
-    fn new(sender: &'a FrameSender) -> Self {
-        Self { sender, began: None, holds: false }
-    }
-
-    /// Takes one more frame; whether a call may be begun right here.
-    fn take(&mut self, is_last: bool) -> bool {
-        match self.began {
-            None if is_last => true,
-            None => {
-                self.began = Some(Instant::now());
-                self.sender.hold();
-                self.holds = true;
-                true
-            }
-            Some(began) if began.elapsed() < BURST_MAX => true,
-            Some(_) => {
-                self.release();
-                is_last
-            }
-        }
-    }
-
-    fn end(&mut self) {
-        self.began = None;
-        self.release();
-    }
-
-    fn release(&mut self) {
-        if std::mem::take(&mut self.holds) && self.sender.release().is_err() {
-            tracing::debug!("answers found their stream closed");
-        }
-    }
-}
-
-impl Drop for Burst<'_> {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// What is known of the frame that an event came in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Frame {
-    /// Of its body.
-    pub(super) bytes: usize,
-    /// A call that it begins may begin in the reader of the stream.
-    pub(super) begin_here: bool,
-}
-
-async fn take(link: &Link, event: Event, frame: Frame, sender: &FrameSender) {
+async fn take(link: &Link, event: Rest, bytes: usize, sender: &FrameSender) {
+    let event = match event {
+        Rest::Nothing => return,
+        // Waiting here is the backpressure on a peer that keeps asking beyond its share.
+        Rest::Refusal(frame) => return drop(sender.send(frame).await),
+        Rest::Event(event) => event,
+    };
     match event {
-        Event::Requested { id, request } => {
-            if let Some(refusal) = link.begin(id, request, frame, sender) {
-                // Waiting here is the backpressure on a peer that keeps asking beyond its share.
-                drop(sender.send(refusal).await);
-            }
-        }
-        Event::Published { id, chunk } => publish(link, &id, Ok(chunk), frame, sender).await,
+        Event::Published { id, chunk } => publish(link, &id, Ok(chunk), bytes, sender).await,
         Event::Answered { id, result } => match result {
             Err(error) if link.0.serving.feed(&id, sender.stream()).is_some() => {
                 end_feed(link, &id, Some(error), sender);
@@ -178,7 +123,7 @@ async fn take(link: &Link, event: Event, frame: Frame, sender: &FrameSender) {
             link.0.serving.abort(&id);
             link.0.pending.abort(&id);
         }
-        Event::Unknown => {}
+        Event::Requested { .. } | Event::Unknown => {}
     }
 }
 
@@ -197,10 +142,10 @@ async fn answer(link: &Link, id: &str, result: Answer, sender: &FrameSender) {
 }
 
 /// Passes on a chunk to the publication it belongs to; ids of none are ignored.
-async fn publish(link: &Link, id: &str, chunk: Answer, frame: Frame, sender: &FrameSender) {
+async fn publish(link: &Link, id: &str, chunk: Answer, bytes: usize, sender: &FrameSender) {
     let Some(feed) = link.0.serving.feed(id, sender.stream()) else { return };
     let limits = link.limits();
-    match feed.offer(chunk, frame.bytes, limits.feed_bytes_max) {
+    match feed.offer(chunk, bytes, limits.feed_bytes_max) {
         Ok(()) => {}
         Err(NotFed::Over) => return,
         Err(NotFed::Overrun) => {

@@ -4,8 +4,12 @@
 //! for it. Frames that come in quick succession are gathered, up to a bound, and written together: by the reader of the
 //! stream, for the answers to what arrived at once, or by the stream's writer. What the transport does not take, and
 //! everything after that, goes through a bounded queue to the writer.
+//!
+//! Before an answer leaves, or is queued, the log flushes the record of the call. Where it cannot, the answer is dropped
+//! with those that were to be written with it, and the stream is ended.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::pending::undelivered;
 use super::serving::StreamId;
-use crate::CallError;
+use crate::dispatch::unrecorded;
+use crate::{AuditSink, CallError};
 
 /// Frames the writer takes from the queue at once.
 const BATCH_FRAMES: usize = 64;
@@ -53,6 +58,7 @@ pub(super) struct Writer {
 
 struct Shared {
     stream: StreamId,
+    audit: Arc<dyn AuditSink>,
     out: Mutex<Out>,
     /// Wakes the writer for what was gathered.
     gathered: Notify,
@@ -78,6 +84,8 @@ struct Out {
     queued: usize,
     /// Whole frames that were not written yet, in their order. Nothing is queued while there are any.
     gathered: Vec<u8>,
+    /// What the log must have flushed through before they leave; zero for nothing.
+    through: u64,
     /// The reader gathers what is answered, and writes it.
     held: bool,
     /// When somebody wrote last.
@@ -99,13 +107,15 @@ pub(super) fn pair(
     stream: StreamId,
     send: SendStream,
     (queue_max, timeout): (usize, Duration),
+    audit: Arc<dyn AuditSink>,
     closing: CancellationToken,
 ) -> (FrameSender, Writer) {
     let (frames, queue) = mpsc::channel(queue_max);
     let long_ago = Instant::now().checked_sub(QUICK).unwrap_or_else(Instant::now);
-    let out = Out { send, queued: 0, gathered: Vec::new(), held: false, written: long_ago };
+    let out = Out { send, queued: 0, gathered: Vec::new(), through: 0, held: false, written: long_ago };
     let shared = Arc::new(Shared {
         stream,
+        audit,
         out: Mutex::new(out),
         gathered: Notify::new(),
         ended: AtomicBool::new(false),
@@ -125,21 +135,24 @@ impl FrameSender {
 
     /// Writes a frame, or queues it; waits while the queue is full, which stalls only the call that answers.
     pub(super) async fn send(&self, frame: Vec<u8>) -> Result<(), CallError> {
-        self.send_if(frame, || true).await
+        self.send_if(frame, 0, || true).await
     }
 
     /// Writes a frame, or queues it, if it is still wanted when its turn comes. `wanted` is asked once, under the lock
-    /// under which frames get their order: no frame that comes after it changed its answer is overtaken.
+    /// under which frames get their order: no frame that comes after it changed its answer is overtaken. The log
+    /// flushes `through` first.
     pub(super) async fn send_if(
         &self,
         frame: Vec<u8>,
+        through: u64,
         mut wanted: impl FnMut() -> bool,
     ) -> Result<(), CallError> {
-        let frame = match self.direct(frame, &mut wanted)? {
+        let frame = match self.direct(frame, through, &mut wanted)? {
             Direct::Taken | Direct::Unwanted => return Ok(()),
             Direct::Behind(frame) => frame,
         };
         let place = self.frames.reserve().await.map_err(|_| undelivered())?;
+        self.shared.flush_log(through)?;
         let mut out = self.shared.lock();
         if wanted() {
             out.queued += 1;
@@ -150,7 +163,7 @@ impl FrameSender {
 
     /// Writes or queues a frame if there is room; gives it back where there is none.
     pub(super) fn try_send(&self, frame: Vec<u8>) -> Result<(), Vec<u8>> {
-        let Ok(Direct::Behind(frame)) = self.direct(frame, &mut || true) else { return Ok(()) };
+        let Ok(Direct::Behind(frame)) = self.direct(frame, 0, &mut || true) else { return Ok(()) };
         let mut out = self.shared.lock();
         match self.frames.try_send(frame) {
             Ok(()) => {
@@ -215,7 +228,12 @@ impl FrameSender {
     }
 
     /// Gathers or writes a frame, unless frames wait in the queue.
-    fn direct(&self, frame: Vec<u8>, wanted: &mut impl FnMut() -> bool) -> Result<Direct, CallError> {
+    fn direct(
+        &self,
+        frame: Vec<u8>,
+        through: u64,
+        wanted: &mut impl FnMut() -> bool,
+    ) -> Result<Direct, CallError> {
         let mut out = self.shared.lock();
         if self.frames.is_closed() {
             return Err(undelivered());
@@ -232,6 +250,7 @@ impl FrameSender {
         } else {
             out.gathered.extend_from_slice(&frame);
         }
+        out.through = out.through.max(through);
         let has_room = out.gathered.len() < BATCH_BYTES;
         if out.held && has_room {
             return Ok(Direct::Taken);
@@ -251,7 +270,7 @@ impl FrameSender {
     /// Writes as much of what was gathered as the transport takes without waiting, and queues the rest before anybody
     /// else can write.
     fn flush(&self, out: &mut Out) -> Result<(), CallError> {
-        let mut frames = std::mem::take(&mut out.gathered);
+        let mut frames = self.shared.take_gathered(out)?;
         if frames.is_empty() {
             return Ok(());
         }
@@ -340,12 +359,12 @@ impl Writer {
             tokio::select! {
                 biased;
                 count = self.queue.recv_many(batch, BATCH_FRAMES) => {
-                    return Ok(if count > 0 { count } else { shared.lock().take_gathered(batch) });
+                    return if count > 0 { Ok(count) } else { shared.take_batch(batch) };
                 }
                 () = shared.gathered.notified() => {
                     // Whoever is about to write as well may do so first.
                     tokio::task::yield_now().await;
-                    if shared.lock().take_gathered(batch) > 0 {
+                    if shared.take_batch(batch)? > 0 {
                         return Ok(1);
                     }
                 }
@@ -382,23 +401,42 @@ impl Writer {
     }
 }
 
-impl Out {
-    /// Puts what was gathered into the writer's hands, as if it were one frame.
-    fn take_gathered(&mut self, batch: &mut Vec<Vec<u8>>) -> usize {
-        if self.gathered.is_empty() {
-            return 0;
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the log write what it gathered. Fail closed: where it cannot, nothing more is answered on the stream.
+    fn flush_log(&self, through: u64) -> Result<(), CallError> {
+        if through == 0 {
+            return Ok(());
         }
-        self.queued += 1;
-        batch.push(std::mem::take(&mut self.gathered));
-        1
+        self.audit.flush(through).map_err(|_| {
+            tracing::error!("calls that could not be recorded are not answered: their stream is ended");
+            self.closing.cancel();
+            unrecorded()
+        })
+    }
+
+    /// Takes what was gathered, to be written or queued before any other frame.
+    fn take_gathered(&self, out: &mut Out) -> Result<Vec<u8>, CallError> {
+        let (frames, through) = (mem::take(&mut out.gathered), mem::take(&mut out.through));
+        self.flush_log(through)?;
+        Ok(frames)
+    }
+
+    /// Puts what was gathered into the writer's hands, as if it were one frame.
+    fn take_batch(&self, batch: &mut Vec<Vec<u8>>) -> io::Result<usize> {
+        let mut out = self.lock();
+        let frames = self.take_gathered(&mut out).map_err(io::Error::other)?;
+        if frames.is_empty() {
+            return Ok(0);
+        }
+        out.queued += 1;
+        batch.push(frames);
+        Ok(1)
     }
 }
 
 #[cfg(test)]
 mod tests;
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Out> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}

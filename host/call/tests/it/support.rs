@@ -181,10 +181,18 @@ impl Wire {
     }
 
     pub(crate) async fn write(&mut self, event: &Value) {
-        let body = event.to_string();
-        let mut frame = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
-        frame.extend_from_slice(body.as_bytes());
-        self.send.write_all(&frame).await.unwrap();
+        self.write_together(std::slice::from_ref(event)).await;
+    }
+
+    /// Writes frames that arrive at once.
+    pub(crate) async fn write_together(&mut self, events: &[Value]) {
+        let mut frames = Vec::new();
+        for event in events {
+            let body = event.to_string();
+            frames.extend_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes());
+            frames.extend_from_slice(body.as_bytes());
+        }
+        self.send.write_all(&frames).await.unwrap();
         self.send.flush().await.unwrap();
     }
 
@@ -195,11 +203,16 @@ impl Wire {
     }
 
     pub(crate) async fn read(&mut self) -> Value {
+        self.read_or_end().await.expect("the stream ended")
+    }
+
+    /// The next frame, `None` once the stream has ended.
+    pub(crate) async fn read_or_end(&mut self) -> Option<Value> {
         let mut header = [0; 4];
-        self.recv.read_exact(&mut header).await.unwrap();
+        self.recv.read_exact(&mut header).await.ok()?;
         let mut body = vec![0; usize::try_from(u32::from_be_bytes(header)).unwrap()];
         self.recv.read_exact(&mut body).await.unwrap();
-        serde_json::from_slice(&body).unwrap()
+        Some(serde_json::from_slice(&body).unwrap())
     }
 }
 

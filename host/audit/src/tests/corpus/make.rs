@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use alknet_call::Due;
 use alknet_call::{CallId, ErrorCode};
 use alknet_core::{Ed25519SecretKey, Fingerprint, ManualClock};
 use serde_json::json;
@@ -132,11 +133,11 @@ fn lies(top: &Path) {
     lie("time-goes-back", &|log| {
         log.append(&session_opened("s")).unwrap();
         let early = |_, out: &mut Vec<u8>| write_event(&session_opened("t"), 7, out);
-        drop(log.append_with(early).unwrap());
+        drop(log.shared().append(Due::Now, early).unwrap());
     });
     let raw = |text: &'static str| {
         move |log: &AuditLog| {
-            drop(log.append_with(|_, out| out.extend_from_slice(text.as_bytes())).unwrap());
+            drop(log.shared().append(Due::Now, |_, out| out.extend_from_slice(text.as_bytes())).unwrap());
         }
     };
     lie(

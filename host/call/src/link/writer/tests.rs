@@ -10,6 +10,7 @@ use futures_util::{AsyncWrite, FutureExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::{BATCH_BYTES, FrameSender, Writer, pair};
+use crate::NoAudit;
 
 const QUEUE_MAX: usize = 2;
 
@@ -45,7 +46,8 @@ impl Wire {
     fn new() -> (Self, FrameSender, Writer) {
         let wire = Self::default();
         let send = SendStream::new(wire.clone());
-        let (sender, writer) = pair(0, send, (QUEUE_MAX, Duration::from_secs(30)), CancellationToken::new());
+        let (sender, writer) =
+            pair(0, send, (QUEUE_MAX, Duration::from_secs(30)), Arc::new(NoAudit), CancellationToken::new());
         (wire, sender, writer)
     }
 
@@ -127,7 +129,7 @@ async fn a_frame_that_nobody_wants_is_not_gathered() {
     let (wire, sender, _writer) = Wire::new();
     sender.hold();
     sender.send("a".into()).await.unwrap();
-    sender.send_if("b".into(), || false).await.unwrap();
+    sender.send_if("b".into(), 0, || false).await.unwrap();
     sender.send("c".into()).await.unwrap();
     sender.release().unwrap();
     assert_eq!(wire.writes(), ["ac"]);
@@ -152,7 +154,7 @@ async fn a_full_buffer_pushes_back() {
                 asked.set(true);
                 false
             };
-            sender.send_if("late".into(), wanted).await.unwrap();
+            sender.send_if("late".into(), 0, wanted).await.unwrap();
         }
     });
     assert!(late.as_mut().now_or_never().is_none());
