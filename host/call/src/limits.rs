@@ -68,7 +68,7 @@ impl Default for Limits {
             frame_bytes_anonymous_max: 1 << 20,
             frame_read_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
-            streams_max: 112,
+            streams_max: 100,
             in_flight_max: 1024,
             pending_max: 4096,
             in_flight_bytes_max: 128 << 20,

@@ -21,7 +21,7 @@ pub struct NetLimits {
     /// Time for a dial, from the first packet to the end of the handshake.
     pub dial_timeout: Duration,
     /// Bidirectional streams the peer may have open on one connection. The transport reserves memory for each
-    /// of them in advance, in tables that double beyond 112 and 224: 5 KiB up to 112, then 11 KiB.
+    /// of them in advance, in tables that hold those of both sides and double beyond 112 and 224: 5 KiB, then 11 KiB.
     pub streams_per_connection_max: u32,
     /// Streams that a peer may leave open over the life of one direct QUIC connection after this side has given them up;
     /// each costs as much memory as an allowed one.
@@ -50,7 +50,7 @@ impl Default for NetLimits {
             handshakes_unvalidated_max: 128,
             handshake_timeout: Duration::from_secs(10),
             dial_timeout: Duration::from_secs(10),
-            streams_per_connection_max: 112,
+            streams_per_connection_max: 100,
             streams_given_up_max: 16_384,
             stream_receive_bytes_max: 1 << 20,
             connection_receive_bytes_max: 8 << 20,
