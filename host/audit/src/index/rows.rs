@@ -1,6 +1,6 @@
 //! What the tables keep of one bundle.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::Positions;
 use crate::layout::Bundle;
@@ -21,7 +21,7 @@ pub(super) struct BundleRows<'a> {
     /// The times of the first and the last record.
     pub(super) times: (u64, u64),
     /// Which records have which names.
-    pub(super) combinations: HashMap<Combination<'a>, Positions>,
+    pub(super) combinations: BTreeMap<Combination<'a>, Positions>,
     /// The ids that the bundle mentions.
     pub(super) ids: Vec<IdRange>,
     /// The first bytes of each record's output.
@@ -29,7 +29,7 @@ pub(super) struct BundleRows<'a> {
 }
 
 /// The names in a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Combination<'a> {
     pub(super) kind: &'a str,
     pub(super) session: Option<&'a str>,
@@ -92,19 +92,19 @@ impl<'a> Records<'a> {
 impl<'a> BundleRows<'a> {
     pub(super) fn of(records: &'a Records<'_>) -> Self {
         let mut times: Option<(u64, u64)> = None;
-        let mut combinations: HashMap<_, Positions> = HashMap::new();
-        let mut ids = Vec::new();
+        let mut combinations: BTreeMap<_, Positions> = BTreeMap::new();
+        let mut ids = IdRanges::default();
         let mut outputs = Vec::new();
         for (position, facets) in records.facets().enumerate() {
             times = Some((times.map_or(facets.time, |(first, _)| first), facets.time));
             combinations.entry(Combination::of(&facets)).or_default().add(position);
             let above = facets.parent.filter(|parent| Some(*parent) != facets.root);
-            ids.extend(facets.call.map(|id| IdRange::of(Role::Own, id.0)));
-            ids.extend([above, facets.root].into_iter().flatten().map(|id| IdRange::of(Role::Above, id.0)));
+            facets.call.iter().for_each(|id| ids.add(Role::Own, id.0));
+            [above, facets.root].iter().flatten().for_each(|id| ids.add(Role::Above, id.0));
             outputs.extend(facets.output.map_or([0; OUTPUT_BYTES], |output| output_key(&output)));
         }
         let times = times.unwrap_or_default();
-        Self { times, combinations, ids: join(ids), outputs }
+        Self { times, combinations, ids: ids.joined(), outputs }
     }
 }
 
@@ -124,20 +124,48 @@ pub(super) fn output_key(output: &Hash) -> [u8; OUTPUT_BYTES] {
     [a, b, c, d]
 }
 
-fn join(mut ids: Vec<IdRange>) -> Vec<IdRange> {
-    ids.sort_unstable();
-    let mut ranges: Vec<IdRange> = Vec::new();
-    for id in ids {
-        match ranges.last_mut() {
-            Some(range)
-                if (range.role, range.run) == (id.role, id.run) && id.first - range.last <= GAP_MAX =>
-            {
-                range.last = id.last;
-            }
-            _ => ranges.push(id),
+/// The ranges of ids that were added.
+#[derive(Default)]
+struct IdRanges {
+    /// The one that grew last, of each role.
+    growing: [Option<IdRange>; 2],
+    others: Vec<IdRange>,
+}
+
+impl IdRanges {
+    fn add(&mut self, role: Role, id: [u8; 16]) {
+        let id = IdRange::of(role, id);
+        let slot = match role {
+            Role::Own => &mut self.growing[0],
+            Role::Above => &mut self.growing[1],
+        };
+        // Ids count up, and calls that run side by side have close ones: most fit.
+        if !slot.as_mut().is_some_and(|range| range.take(&id)) {
+            self.others.extend(slot.replace(id));
         }
     }
-    ranges
+
+    /// All of them, in order and as long as they can be.
+    fn joined(self) -> Vec<IdRange> {
+        let mut all = self.others;
+        all.extend(self.growing.into_iter().flatten());
+        all.sort_unstable();
+        all.dedup_by(|next, range| range.take(next));
+        all
+    }
+}
+
+impl IdRange {
+    /// Takes another one in, if it is that close.
+    fn take(&mut self, other: &Self) -> bool {
+        let is_close = other.first <= self.last.saturating_add(GAP_MAX)
+            && self.first <= other.last.saturating_add(GAP_MAX);
+        let takes = (self.role, self.run) == (other.role, other.run) && is_close;
+        if takes {
+            (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+        }
+        takes
+    }
 }
 
 #[cfg(test)]
@@ -146,21 +174,9 @@ mod tests {
 
     #[test]
     fn ids_that_are_close_become_a_range() {
-        let id = |run: u64, sequence: u64| {
-            let id = (u128::from(run) << 64) | u128::from(sequence);
-            IdRange::of(Role::Own, id.to_be_bytes())
-        };
         let range = |run, first, last| IdRange { role: Role::Own, run, first, last };
-        let ids = vec![
-            id(2, 7),
-            id(1, 100),
-            id(1, 1),
-            id(1, 101),
-            id(1, 165),
-            id(1, 230),
-            id(1, u64::MAX),
-            id(1, 1),
-        ];
+        let ids =
+            [(2_u128, 7), (1, 100), (1, 1), (1, 101), (1, 165), (1, 230), (1, u128::from(u64::MAX)), (1, 1)];
         let expected = [
             range(1, 1, 1),
             range(1, 100, 165),
@@ -168,6 +184,10 @@ mod tests {
             range(1, u64::MAX, u64::MAX),
             range(2, 7, 7),
         ];
-        assert_eq!(join(ids), expected);
+        let mut ranges = IdRanges::default();
+        for (run, sequence) in ids {
+            ranges.add(Role::Own, ((run << 64) | sequence).to_be_bytes());
+        }
+        assert_eq!(ranges.joined(), expected);
     }
 }
