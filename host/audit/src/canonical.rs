@@ -67,29 +67,33 @@ pub(crate) fn write_string(text: &str, out: &mut impl Sink) {
 
 /// The first byte that needs an escape, with its place.
 pub(crate) fn first_escaped(bytes: &[u8]) -> Option<(usize, u8)> {
-    if is_plain(bytes) {
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let plain = chunks.iter().take_while(|chunk| are_plain(chunk)).count();
+    if plain == chunks.len() && is_end_plain(bytes, rest) {
         return None;
     }
-    bytes.iter().copied().enumerate().find(|(_, byte)| needs_escape(*byte))
+    let begin = 16 * plain;
+    let found = bytes[begin..].iter().enumerate().find(|(_, byte)| needs_escape(**byte));
+    found.map(|(at, byte)| (begin + at, *byte))
 }
 
-/// Whether no byte needs an escape. Looks at chunks of a fixed length, of which the last may overlap the one before.
-fn is_plain(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let ends = match bytes.last_chunk::<16>() {
-        Some(last) => rest.is_empty() || are_plain(last),
-        None => match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+/// Whether none of the last bytes needs an escape: those of the last 16 that are in no whole chunk.
+fn is_end_plain(bytes: &[u8], rest: &[u8]) -> bool {
+    match (rest, bytes.last_chunk::<16>()) {
+        ([], _) => true,
+        // It may look at some bytes twice.
+        (_, Some(last)) => are_plain(last),
+        _ => match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
             (Some(first), Some(last)) => are_plain(first) & are_plain(last),
             _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
                 (Some(first), Some(last)) => are_plain(first) & are_plain(last),
                 _ => !bytes.iter().any(|byte| needs_escape(*byte)),
             },
         },
-    };
-    ends && chunks.iter().all(are_plain)
+    }
 }
 
-/// The same of so few bytes that they are looked at together, without a branch for each.
+/// Whether no byte of so few needs an escape: they are looked at together, without a branch for each.
 fn are_plain<const LENGTH: usize>(bytes: &[u8; LENGTH]) -> bool {
     !bytes.iter().fold(false, |any, byte| any | needs_escape(*byte))
 }

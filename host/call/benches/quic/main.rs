@@ -4,7 +4,8 @@
 //! A call includes everything a user gets: envelope parsing, identity, the gate, access control, the input schema, two
 //! records in the audit log (durability `os`), and the reply. Beside it the same with a sink that only counts, which
 //! shows what the log costs. `alkcall` serves and calls the same operation with the same schema in its single-stream
-//! mode, over streams of the same endpoint; it has no audit log. All clients hold parsed JSON at both ends.
+//! mode, over streams of the same endpoint; it has no audit log. All clients hold parsed JSON at both ends, and all use
+//! the allocator of the program, with which `alkcall` takes half the processor time that it takes with the system's.
 
 mod alk;
 mod hosts;
@@ -20,6 +21,10 @@ use serde_json::Value;
 use hosts::{Hosts, Peer};
 use measure::{Load, Percentiles};
 use report::Report;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -21,6 +21,8 @@ use crate::wire::Event;
 const CALLS_MAX: usize = 64;
 /// Longest that a burst takes, and that it goes on to run calls in the reader of the stream.
 const TIME_MAX: Duration = Duration::from_micros(300);
+/// Bytes of frames between two looks at the clock.
+const CLOCK_BYTES: usize = 4 << 10;
 /// A burst whose calls took longer is not followed by another: what has arrived by then spreads over the runtime.
 const QUICK_CALL: Duration = Duration::from_micros(20);
 
@@ -55,18 +57,28 @@ pub(super) struct Burst<'a> {
     began: Instant,
     /// Frames taken since it began.
     frames: u32,
+    /// Their bytes, since the last look at the clock.
+    bytes: usize,
     /// Begun, and waiting for the others.
     calls: Vec<Call>,
 }
 
 impl<'a> Burst<'a> {
     pub(super) fn new(link: &'a Link, sender: &'a FrameSender) -> Self {
-        Self { link, sender, mode: Mode::Alone, began: Instant::now(), frames: 0, calls: Vec::new() }
+        Self {
+            link,
+            sender,
+            mode: Mode::Alone,
+            began: Instant::now(),
+            frames: 0,
+            bytes: 0,
+            calls: Vec::new(),
+        }
     }
 
     /// Takes the event of one more frame of so many `bytes`, and begins the call that it asks for.
     pub(super) fn take(&mut self, event: Event, bytes: usize, is_last: bool) -> Rest {
-        let due = self.note(is_last);
+        let due = self.note(bytes, is_last);
         let Event::Requested { id, request } = event else { return Rest::Event(event) };
         match self.link.begin(id, request, (bytes, due), self.sender) {
             Begun::Call(call) => {
@@ -79,14 +91,15 @@ impl<'a> Burst<'a> {
     }
 
     /// Counts one more frame; when the records of a call that it begins are due.
-    fn note(&mut self, is_last: bool) -> Due {
+    fn note(&mut self, bytes: usize, is_last: bool) -> Due {
         if self.mode == Mode::Alone && !is_last {
             self.mode = Mode::Together;
             self.began = Instant::now();
-            self.frames = 0;
+            (self.frames, self.bytes) = (0, 0);
             self.sender.hold();
         }
         self.frames += 1;
+        self.bytes += bytes;
         if self.mode == Mode::Together { Due::Flush } else { Due::Now }
     }
 
@@ -102,8 +115,15 @@ impl<'a> Burst<'a> {
     }
 
     /// Whether the reader is to let others run before it takes the next frame.
-    pub(super) fn is_full(&self) -> bool {
-        self.mode == Mode::Together && (self.calls.len() >= CALLS_MAX || self.began.elapsed() >= TIME_MAX)
+    pub(super) fn is_full(&mut self) -> bool {
+        if self.mode != Mode::Together {
+            return false;
+        }
+        let is_due = self.bytes >= CLOCK_BYTES;
+        if is_due {
+            self.bytes = 0;
+        }
+        self.calls.len() >= CALLS_MAX || (is_due && self.began.elapsed() >= TIME_MAX)
     }
 
     /// Runs what was begun, and writes the answers. More may have arrived.

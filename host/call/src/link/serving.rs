@@ -1,6 +1,7 @@
 //! The peer's live calls, by the peer's correlation ids: the one table that aborts, deadlines and lost streams act on.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{AbortHandle, AbortRegistration};
@@ -74,18 +75,19 @@ impl Serving {
     /// Takes an id for a new call.
     pub(super) fn begin(&self, arrived: &Arrived<'_>) -> Result<Place, Turned> {
         let mut state = self.lock();
-        if state.live.contains_key(arrived.id) {
+        let state = &mut *state;
+        let room = self.has_room(state, arrived.bytes);
+        let Entry::Vacant(place) = state.live.entry(arrived.id.to_owned()) else {
             state.duplicates += 1;
             let hostile = state.duplicates >= self.duplicates_max;
             return Err(if hostile { Turned::Hostile } else { Turned::Duplicate });
-        }
+        };
         state.duplicates = 0;
-        self.has_room(&state, arrived.bytes).map_err(Turned::Refused)?;
+        room.map_err(Turned::Refused)?;
         let (handle, abort) = AbortHandle::new_pair();
         let (feed, chunks) = if arrived.takes_chunks { Some(feed()).unzip() } else { (None, None) };
-        let live = Live { stream: arrived.stream, bytes: arrived.bytes, abort: handle, feed };
-        state.bytes += live.bytes;
-        state.live.insert(arrived.id.to_owned(), live);
+        place.insert(Live { stream: arrived.stream, bytes: arrived.bytes, abort: handle, feed });
+        state.bytes += arrived.bytes;
         Ok(Place { abort, chunks })
     }
 
