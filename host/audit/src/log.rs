@@ -80,7 +80,7 @@ struct Owner {
 }
 
 impl Options {
-    /// The defaults: durability `Os`, a checkpoint every 8192 records and at most a second behind.
+    /// The defaults: durability `Os`, a checkpoint every 32,768 records, at the latest after a second.
     #[must_use]
     pub fn new(key: Ed25519SecretKey, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Options {
             key,
             durability: Durability::default(),
             clock,
-            checkpoint_every: 8192,
+            checkpoint_every: 32_768,
             checkpoint_interval: Duration::from_secs(1),
         }
     }

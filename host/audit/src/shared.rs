@@ -16,6 +16,8 @@ use crate::publish::Stored;
 use crate::storage::Storage;
 use crate::writer::{Durability, Snapshot, Unsynced, WriteError, Writer};
 
+/// The length from which a tail is stored before its time.
+const TAIL_BYTES_DUE: usize = 16 << 20;
 /// How long an append waits for the tail to become shorter.
 const ROOM_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -230,7 +232,7 @@ impl Shared {
         result.map_err(|_| AuditUnavailable)?;
         state.time = time;
         let size = state.writer.size();
-        let many = size - state.published >= self.checkpoint_every;
+        let many = state.is_much(self.checkpoint_every);
         let next = if many { Publisher::Busy } else { Publisher::Timing };
         if state.publisher == Publisher::Idle || (state.publisher == Publisher::Timing && many) {
             // Noted here already, so that the next records need not wake the thread again.
@@ -312,8 +314,7 @@ impl Shared {
         state = waited.unwrap_or_else(PoisonError::into_inner);
         if state.phase == Phase::Open {
             state.publisher = Publisher::Timing;
-            let few =
-                |state: &mut State| state.unpublished() < self.checkpoint_every && state.phase == Phase::Open;
+            let few = |state: &mut State| !state.is_much(self.checkpoint_every) && state.phase == Phase::Open;
             let waited = self.publish_wanted.wait_timeout_while(state, self.checkpoint_interval, few);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
@@ -376,6 +377,11 @@ impl Shared {
 impl State {
     fn unpublished(&self) -> u64 {
         self.writer.size() - self.published
+    }
+
+    /// Whether a checkpoint is due before its time.
+    fn is_much(&self, records: u64) -> bool {
+        self.unpublished() >= records || self.writer.tail_bytes() >= TAIL_BYTES_DUE
     }
 
     fn note_health(&mut self, error: Option<&WriteError>) {

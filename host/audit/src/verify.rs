@@ -176,7 +176,7 @@ pub enum VerifyError {
         /// Records found.
         records: u64,
     },
-    /// The tail holds a bundle that is stored as well, and not as it is stored: after a crash it is the tail that counts.
+    /// The tail holds a bundle that is stored as well, and not as it is stored: after a crash the tail counts.
     #[error("the tail does not hold what is stored in {path}")]
     TailDiffers {
         /// The bundle's file.

@@ -155,6 +155,11 @@ impl Writer {
         self.frontier.size() / 256 - length(self.full.len())
     }
 
+    /// The length of the tail file, with what is gathered for it.
+    pub(crate) fn tail_bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether the tail is so long that it takes no more records until some are stored.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes > TAIL_BYTES_MAX

@@ -213,19 +213,26 @@ impl Link {
         }
     }
 
-    /// Whether the peer may open one more stream. Where it has many open, the one that was idle for the longest time is
-    /// closed: some peers open one for each call and end none.
+    /// Whether the peer may open one more stream.
     fn has_room_for_stream(&self) -> bool {
+        self.open_streams().retain(|stream| !stream.is_over());
+        self.give_up_idle_stream();
+        self.open_streams().len() < self.limits().streams_max
+    }
+
+    /// Where the peer has many streams open, closes the one that was idle for the longest time: some peers open one for
+    /// each call and end none, and wait when they may not open more.
+    fn give_up_idle_stream(&self) {
         let mut accepted = self.open_streams();
-        accepted.retain(|stream| !stream.is_over());
-        if accepted.len() < self.limits().streams_max / 2 {
-            return true;
+        let many = self.limits().streams_max / 2;
+        if accepted.len() < many {
+            return;
         }
+        accepted.retain(|stream| !stream.is_over());
         let idle = accepted.iter().filter_map(|stream| Some((stream.idle_since()?, stream)));
-        if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since) {
+        if let Some((_, longest)) = idle.min_by_key(|(since, _)| *since).filter(|_| accepted.len() >= many) {
             longest.give_up();
         }
-        accepted.len() < self.limits().streams_max
     }
 
     fn note_accepted(&self, opened: &FrameSender) {

@@ -50,7 +50,9 @@ async fn its_clients_call_this_host() {
         }
         let payload = json!({ "operationId": "/t/admin", "input": 7, "auth_token": "good" });
         assert_eq!(said(soon("t/admin", client.connection.call_with_payload(payload)).await), "OK 7");
-        let calls = (0..100).map(|n| client.connection.call("/t/echo", json!(n)));
+        // On QUIC more than there may be streams: it opens one for each call, and ends none.
+        let count = if way == Way::Quic { 350 } else { 100 };
+        let calls = (0..count).map(|n| client.connection.call("/t/echo", json!(n)));
         let answers: Vec<String> = soon("a batch", join_all(calls)).await.into_iter().map(said).collect();
         assert!(answers.iter().enumerate().all(|(n, answer)| *answer == format!("OK {n}")), "{answers:?}");
     }
