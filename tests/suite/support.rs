@@ -7,6 +7,7 @@ mod project;
 mod serving;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 pub(crate) use client::Peer;
@@ -45,9 +46,11 @@ pub(crate) fn program() -> PathBuf {
     program
 }
 
-/// The top of the repository.
+/// The top of the repository. Tests run in the folder of their package; where that was when they were compiled may be
+/// gone.
 pub(crate) fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    static TOP: LazyLock<PathBuf> = LazyLock::new(|| Path::new("..").canonicalize().unwrap());
+    &TOP
 }
 
 /// All regular files below a folder.
