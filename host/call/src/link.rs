@@ -216,15 +216,21 @@ impl Link {
     /// Whether the peer may open one more stream.
     fn has_room_for_stream(&self) -> bool {
         self.open_streams().retain(|stream| !stream.is_over());
-        self.give_up_idle_stream();
+        self.give_up_idle_stream(self.limits().streams_max / 2);
         self.open_streams().len() < self.limits().streams_max
     }
 
-    /// Where the peer has many streams open, closes the one that was idle for the longest time: some peers open one for
-    /// each call and end none, and wait when they may not open more.
-    fn give_up_idle_stream(&self) {
+    /// Notes that a call of the peer has ended: it may be waiting to open a stream for the next one.
+    fn call_ended(&self) {
+        let max = self.limits().streams_max;
+        // So early that the transport, which tells of places by the eighth, tells of those.
+        self.give_up_idle_stream((max - max / 4).max(2));
+    }
+
+    /// Where the peer has `many` streams open, closes the one that was idle for the longest time: some peers open one
+    /// for each call and end none.
+    fn give_up_idle_stream(&self, many: usize) {
         let mut accepted = self.open_streams();
-        let many = self.limits().streams_max / 2;
         if accepted.len() < many {
             return;
         }

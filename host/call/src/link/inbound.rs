@@ -89,7 +89,7 @@ async fn serve(
         link.0.serving.abort_stream(sender.stream());
     }
     drop(busy);
-    link.give_up_idle_stream();
+    link.call_ended();
 }
 
 /// Writes the items of a subscription, as fast as the stream takes them.
