@@ -323,6 +323,8 @@ impl Owner {
             // A thread that panicked has nothing left to do.
             thread.join().ok();
         }
+        // What nobody waits for any more: a failure shows when the end is recorded.
+        self.shared.flush(u64::MAX).ok();
         let records = self.shared.size();
         let stopped = if records == self.opened_at {
             self.shared.close();

@@ -189,7 +189,7 @@ impl Shared {
         self.append_locked(&mut state, due, write)
     }
 
-    /// Writes the gathered records up to one, and then all of them.
+    /// Writes what was gathered, unless the first `through` records are written already.
     pub(crate) fn flush(&self, through: u64) -> Result<(), AuditUnavailable> {
         let mut state = self.lock();
         if through.min(state.writer.size()) <= state.writer.written() {
