@@ -69,7 +69,7 @@ pub(crate) fn write_string(text: &str, out: &mut impl Sink) {
 pub(crate) fn first_escaped(bytes: &[u8]) -> Option<(usize, u8)> {
     let (chunks, rest) = bytes.as_chunks::<16>();
     let plain = chunks.iter().take_while(|chunk| are_plain(chunk)).count();
-    if plain == chunks.len() && is_end_plain(bytes, rest) {
+    if plain == chunks.len() && (rest.is_empty() || is_end_plain(bytes)) {
         return None;
     }
     let begin = 16 * plain;
@@ -77,20 +77,16 @@ pub(crate) fn first_escaped(bytes: &[u8]) -> Option<(usize, u8)> {
     found.map(|(at, byte)| (begin + at, *byte))
 }
 
-/// Whether none of the last bytes needs an escape: those of the last 16 that are in no whole chunk.
-fn is_end_plain(bytes: &[u8], rest: &[u8]) -> bool {
-    match (rest, bytes.last_chunk::<16>()) {
-        ([], _) => true,
-        // It may look at some bytes twice.
-        (_, Some(last)) => are_plain(last),
-        _ => match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-            (Some(first), Some(last)) => are_plain(first) & are_plain(last),
-            _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-                (Some(first), Some(last)) => are_plain(first) & are_plain(last),
-                _ => !bytes.iter().any(|byte| needs_escape(*byte)),
-            },
-        },
-    }
+/// Whether none of the last 16 bytes needs an escape. It may look at some twice.
+fn is_end_plain(bytes: &[u8]) -> bool {
+    let ends = || are_ends_plain::<8>(bytes).or_else(|| are_ends_plain::<4>(bytes));
+    let last = bytes.last_chunk::<16>().map(are_plain);
+    last.or_else(ends).unwrap_or_else(|| !bytes.iter().any(|byte| needs_escape(*byte)))
+}
+
+/// The same of the first and the last bytes, where there are so many.
+fn are_ends_plain<const LENGTH: usize>(bytes: &[u8]) -> Option<bool> {
+    Some(are_plain(bytes.first_chunk::<LENGTH>()?) & are_plain(bytes.last_chunk::<LENGTH>()?))
 }
 
 /// Whether no byte of so few needs an escape: they are looked at together, without a branch for each.

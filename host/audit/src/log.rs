@@ -153,11 +153,7 @@ impl AuditLog {
     /// # Errors
     /// [`AuditUnavailable`] when it could not be written; what it tells of must not happen then.
     pub fn append(&self, event: &Event) -> Result<(), AuditUnavailable> {
-        match self.append_event(event)? {
-            Appended::Written => Ok(()),
-            Appended::Gathered { through } => self.flush(through),
-            Appended::Committing(ticket) => block_on(ticket).unwrap_or(Err(AuditUnavailable)),
-        }
+        block_on(self.append_async(event))
     }
 
     /// Records an event; the future resolves when it is as durable as the log promises. It is in the log even

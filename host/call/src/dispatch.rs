@@ -114,13 +114,8 @@ impl Dispatcher {
         &self.0.clock
     }
 
-    pub(crate) fn audit(&self) -> &dyn AuditSink {
-        &*self.0.audit
-    }
-
-    /// The log, for who keeps what was gathered from getting out before it is written.
-    pub(crate) fn audit_sink(&self) -> Arc<dyn AuditSink> {
-        Arc::clone(&self.0.audit)
+    pub(crate) fn audit(&self) -> &Arc<dyn AuditSink> {
+        &self.0.audit
     }
 
     /// Calls that outlive those that composed them.
@@ -168,7 +163,7 @@ impl Dispatcher {
         let mut record = OutcomeRecord::new(self, attempt, resolved);
         let admitted = record.admitted(checked.input());
         let is_kept = matches!(admitted, Recorded::Gathered { .. });
-        if admitted.before_running(self.audit()).await.is_err() {
+        if admitted.before_running(&*self.0.audit).await.is_err() {
             // What is only gathered stays, and is written when that is possible again: with an outcome.
             if !is_kept {
                 record.forget();

@@ -1,5 +1,6 @@
 //! One stream: a reader that takes events in order, begins calls and passes on what belongs to calls that run.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
     let bounds = (limits.write_queue_max, limits.write_timeout);
-    let audit = link.0.dispatcher.audit_sink();
+    let audit = Arc::clone(link.0.dispatcher.audit());
     let (sender, writer) = writer::pair(stream, send, bounds, audit, link.0.stop.child_token());
     let reader = FrameReader::new(recv, limits.frame_read_timeout);
     let writing = {
