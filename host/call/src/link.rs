@@ -220,10 +220,10 @@ impl Link {
         self.open_streams().len() < self.limits().streams_max
     }
 
-    /// Notes that a call of the peer has ended: it may be waiting to open a stream for the next one.
+    /// Notes that a call of the peer has ended, answered or not: it may be waiting to open a stream for the next one.
     fn call_ended(&self) {
         let max = self.limits().streams_max;
-        // So early that the transport, which tells of places by the eighth, tells of those.
+        // QUIC tells the peer of new places only when they are more than an eighth of all.
         self.give_up_idle_stream((max - max / 4).max(2));
     }
 

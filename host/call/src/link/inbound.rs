@@ -75,21 +75,25 @@ async fn serve(
         let mut items = WireItems { link: &link, id: &id, sender: &sender };
         Ok(link.0.dispatcher.serve(origin, &name, input, Door::Wire(&mut items, chunks)).await)
     };
-    let Ok(ended) = Abortable::new(running, abort).await else {
-        return;
-    };
-    let Ended { result, through } = ended.unwrap_or_else(|error| Ended { result: Err(error), through: 0 });
-    let frame = match result {
-        Ok(Answer::Value(value)) => Encoder::answer(&id, &Ok(value)),
-        Ok(Answer::Items(_)) => Encoder::completed(&id),
-        Err(error) => Encoder::answer(&id, &Err(error)),
-    };
-    if sender.send_if(frame, through, || link.0.serving.end(&id)).await.is_err() {
-        tracing::debug!("an answer found its stream closed");
-        link.0.serving.abort_stream(sender.stream());
+    if let Ok(ended) = Abortable::new(running, abort).await {
+        let ended = ended.unwrap_or_else(|error| Ended { result: Err(error), through: 0 });
+        answer(&link, &id, ended, &sender).await;
     }
     drop(busy);
     link.call_ended();
+}
+
+/// Answers a call, unless it is aborted while it waits for its turn.
+async fn answer(link: &Link, id: &str, Ended { result, through }: Ended, sender: &FrameSender) {
+    let frame = match result {
+        Ok(Answer::Value(value)) => Encoder::answer(id, &Ok(value)),
+        Ok(Answer::Items(_)) => Encoder::completed(id),
+        Err(error) => Encoder::answer(id, &Err(error)),
+    };
+    if sender.send_if(frame, through, || link.0.serving.end(id)).await.is_err() {
+        tracing::debug!("an answer found its stream closed");
+        link.0.serving.abort_stream(sender.stream());
+    }
 }
 
 /// Writes the items of a subscription, as fast as the stream takes them.

@@ -5,6 +5,7 @@
 mod authority;
 mod bursts;
 mod corpora;
+mod idle;
 mod link;
 mod outliving;
 mod peers;
