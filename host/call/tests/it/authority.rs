@@ -107,7 +107,7 @@ async fn nesting_has_an_end() {
     let error = host.call(None, "p/loop", nested).await.unwrap_err();
     assert_eq!(error.message(), "calls are nested more than 16 deep");
     let limits = Limits { tree_calls_max: 3, ..Limits::default() };
-    let host = dispatcher_with(fixture(), Arc::new(MemoryAudit::default()), limits);
+    let host = host_of(fixture(), limits);
     let nested = (0..5).fold(json!(1), |input, _| json!({ "op": "p/loop", "input": input }));
     let error = host.call(None, "p/loop", nested).await.unwrap_err();
     assert!(error.message().contains("more than 3 further calls"), "{error}");

@@ -230,7 +230,7 @@ async fn a_lost_connection_cancels_calls_whose_stream_was_finished() {
     let (a, b) = pipe();
     // Only the loss can end the call: its deadline is an hour away.
     let limits = Limits { call_timeout: Duration::from_secs(3600), ..Limits::default() };
-    let host = dispatcher_with(guarded(&dropped, &changed), Arc::new(MemoryAudit::default()), limits);
+    let host = host_of(guarded(&dropped, &changed), limits);
     let mut server = serve(a, host);
     let (mut send, _recv) = b.open_bi().await.unwrap();
     let request =
@@ -367,4 +367,32 @@ async fn discovery_shows_what_the_caller_may_run() {
     assert_eq!(hidden, vec![ErrorCode::NOT_FOUND; 3]);
     let missing = host.call(None, "services/schema", json!({})).await.unwrap_err();
     assert_eq!(*missing.code(), ErrorCode::INVALID_INPUT);
+}
+
+#[tokio::test]
+async fn an_answer_may_come_on_any_stream() {
+    let (a, b) = pipe();
+    let client = Client::new(b, Limits::default());
+    let peer = async {
+        let mut asked = Wire::new(a.accept_bi().await.unwrap());
+        let mut other = Wire::new(a.open_bi().await.unwrap());
+        for id in ["c1", "c2"] {
+            assert_eq!(asked.read().await["id"], id, "the side that dialed counts with this letter");
+            // What nobody asked for, or the other side did, is ignored on every stream.
+            for stray in ["c9", "s1", "1", ""] {
+                let answer =
+                    json!({ "type": "call.responded", "id": stray, "payload": { "output": "stray" } });
+                other.write(&answer).await;
+            }
+            let answer = json!({ "type": "call.responded", "id": id, "payload": { "output": id } });
+            other.write(&answer).await;
+        }
+        (asked, other)
+    };
+    let calls = async {
+        for id in ["c1", "c2"] {
+            assert_eq!(client.call("t/echo", &json!({})).await.unwrap(), json!(id));
+        }
+    };
+    let (_streams, ()) = tokio::join!(peer, calls);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what supports the tests fails like a test")]
 
 mod authority;
+mod bounds;
 mod bursts;
 mod corpora;
 mod idle;

@@ -1,0 +1,126 @@
+//! What a connection holds for its peer, and for how long.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use alknet_call::{Client, Limits, Registration, handler_fn};
+use alknet_core::{BidiSource, Connection, RecvStream, SendStream, StreamError, WatchedWrite};
+use async_trait::async_trait;
+use futures_util::AsyncWrite;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::link::{DropFlag, serve};
+use crate::support::*;
+
+#[tokio::test]
+async fn the_bytes_of_requests_in_flight_are_bounded() {
+    let (begun, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (Arc::clone(&begun), Arc::clone(&release));
+    let hold = handler_fn(move |_, _| {
+        let (tell, wait) = (Arc::clone(&tell), Arc::clone(&wait));
+        async move {
+            tell.notify_one();
+            wait.notified().await;
+            Ok(Value::Null)
+        }
+    });
+    let all = vec![Registration::local(spec("t/hold"), hold), Registration::local(spec("t/echo"), echo())];
+    let (a, b) = pipe();
+    let _server = serve(a, host_of(all, Limits { in_flight_bytes_max: 1000, ..Limits::default() }));
+    let client = Client::new(b, Limits::default());
+    let large = json!("x".repeat(5000));
+    let held = client.call("t/hold", &large);
+    let others = async {
+        begun.notified().await;
+        let error = client.call("t/echo", &json!(1)).await.unwrap_err();
+        assert_eq!(error.message(), "more than 1000 bytes of requests in flight on one connection");
+        assert!(error.is_retryable());
+        release.notify_one();
+    };
+    let (held, ()) = tokio::join!(held, others);
+    held.expect("one request always may run, however large");
+    assert_eq!(client.call("t/echo", &json!(1)).await.unwrap(), json!(1));
+}
+
+/// A writing half that tells when its reader has stopped.
+struct Stoppable<W> {
+    inner: W,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Stoppable<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
+
+impl<W: AsyncWrite + Unpin> WatchedWrite for Stoppable<W> {
+    fn poll_stopped(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.stopped.as_mut().poll(cx)
+    }
+}
+
+/// A connection whose one stream was opened by the peer, and which lives on without it.
+struct OneStream(tokio::sync::Mutex<Option<(SendStream, RecvStream)>>);
+
+#[async_trait]
+impl BidiSource for OneStream {
+    async fn accept_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
+        match self.0.lock().await.take() {
+            Some(stream) => Ok(stream),
+            None => std::future::pending().await,
+        }
+    }
+    async fn open_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
+        Err(StreamError::ConnectionClosed)
+    }
+    fn remote_addr(&self) -> Option<std::net::SocketAddr> {
+        None
+    }
+    fn close(&self, _: u32, _: &str) {}
+}
+
+#[tokio::test]
+async fn a_peer_that_stops_reading_cancels_its_calls() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (inner, recv) = halves(ours);
+    let stop = CancellationToken::new();
+    let stopped = Box::pin(stop.clone().cancelled_owned());
+    let stream = (SendStream::watched(Stoppable { inner, stopped }), recv);
+    let connection = Connection::new(OneStream(Some(stream).into()), b"alknet/call".to_vec());
+    let (dropped, changed) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let (flag, tell) = (Arc::clone(&dropped), Arc::clone(&changed));
+    let forever = handler_fn(move |_, _| {
+        let guard = DropFlag(Arc::clone(&flag), Arc::clone(&tell));
+        tell.notify_one();
+        async move {
+            let _guard = guard;
+            std::future::pending().await
+        }
+    });
+    let forever = Registration::local(spec("t/forever"), forever);
+    let limits = Limits { call_timeout: Duration::from_secs(3600), ..Limits::default() };
+    let _server = serve(connection, host_of(vec![forever], limits));
+    let mut wire = Wire::new(halves(theirs));
+    wire.request("1", "t/forever", json!({}), json!({})).await;
+    changed.notified().await;
+    assert!(!dropped.load(Ordering::SeqCst));
+    stop.cancel();
+    changed.notified().await;
+    assert!(dropped.load(Ordering::SeqCst), "nobody would read its answer");
+}
