@@ -132,8 +132,8 @@ impl AuditLog {
 
     /// The statements of the records, signed.
     fn attest(&self, records: &[ProvenRecord]) -> Result<Vec<Envelope>, QueryError> {
-        let (key, public) = (&self.shared().key, self.shared().key.public());
-        let attester = Attester { origin: &self.shared().origin, key: &public };
+        let (key, public) = (&self.shared().setup.key, self.shared().setup.key.public());
+        let attester = Attester { origin: &self.shared().setup.origin, key: &public };
         let parsed = records.iter().map(Parsed::of).collect::<Result<Vec<_>, _>>()?;
         Ok(statements(&parsed, &attester).map(|statement| Envelope::seal(&statement, key)).collect())
     }

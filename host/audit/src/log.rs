@@ -204,13 +204,13 @@ impl AuditLog {
     /// The log's name and key in the form other verifiers take (`name+id+key`, C2SP signed-note).
     #[must_use]
     pub fn verifier_key(&self) -> String {
-        note::verifier_key(&self.0.shared.origin, &self.0.shared.key.public())
+        note::verifier_key(&self.0.shared.setup.origin, &self.0.shared.setup.key.public())
     }
 
     /// The key that signs checkpoints.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        self.0.shared.key.public()
+        self.0.shared.setup.key.public()
     }
 
     /// The keyed digest that records show for this input or output.
@@ -226,10 +226,11 @@ impl AuditLog {
     pub fn store_source(&self, source: &[u8]) -> Result<Hash, AuditUnavailable> {
         let shared = &self.0.shared;
         let mut stored = self.storing();
-        let digest = sources::store(&shared.layout, &*shared.storage, source).map_err(|error| {
-            tracing::error!(%error, "a source could not be kept beside the audit log");
-            AuditUnavailable
-        })?;
+        let digest =
+            sources::store(&shared.setup.layout, &*shared.setup.storage, source).map_err(|error| {
+                tracing::error!(%error, "a source could not be kept beside the audit log");
+                AuditUnavailable
+            })?;
         stored.push_back(digest);
         if stored.len() > STORED_REMEMBERED {
             stored.pop_front();
@@ -304,7 +305,7 @@ impl AuditLog {
     /// The tree as it is now.
     pub(crate) fn tiles(&self) -> LiveTiles<'_> {
         let shared = &self.0.shared;
-        LiveTiles { layout: &shared.layout, snapshot: shared.snapshot() }
+        LiveTiles { layout: &shared.setup.layout, snapshot: shared.snapshot() }
     }
 }
 
@@ -329,7 +330,7 @@ impl Owner {
             let event = Event::HostStopped(HostStopped { records });
             self.shared.append_last(|time, out| write_event(&event, time, out))
         };
-        if self.shared.durability == Durability::Disk {
+        if self.shared.setup.durability == Durability::Disk {
             self.shared.commit();
         }
         let published = self.shared.publish(Keep::Least).map(drop).map_err(|error| {
@@ -387,7 +388,7 @@ fn restore(
         origin: options.origin,
         durability: options.durability,
         clock: options.clock,
-        checkpoint_every: options.checkpoint_every,
+        checkpoint_every: options.checkpoint_every.max(1),
         checkpoint_interval: options.checkpoint_interval,
     };
     let shared = Shared::new(setup, writer, time, covered.unwrap_or_default());

@@ -69,7 +69,7 @@ impl AuditLog {
     /// [`PruneError`]. Nothing is removed before its removal is recorded and signed.
     pub fn prune(&self, before: u64, by: PrunedBy) -> Result<Pruned, PruneError> {
         let stored = self.storing();
-        let layout = &self.shared().layout;
+        let layout = &self.shared().setup.layout;
         let covered = self.covered()?;
         let io = |source| QueryError::io(layout.dir(), source);
         let first = archive::first_bundle(layout).map_err(io)?;

@@ -61,7 +61,7 @@ impl Shared {
         // The writer uses the memory of those that it need not keep again.
         snapshot.full.clear();
         if keep == Keep::Least || snapshot.bytes > TAIL_BYTES {
-            self.storage.sync_all(&stored.files, &stored.dirs)?;
+            self.setup.storage.sync_all(&stored.files, &stored.dirs)?;
             (stored.files, stored.dirs) = Default::default();
             self.begin_tail(stored.bundles)?;
         } else {
@@ -69,10 +69,11 @@ impl Shared {
         }
         let tried_before = std::mem::replace(&mut stored.tried, snapshot.size);
         self.store_partial_tiles(&snapshot)?;
-        let checkpoint = Checkpoint { origin: self.origin.clone(), size: snapshot.size, root: snapshot.root };
-        let note = checkpoint.sign(&self.key);
-        self.storage.replace_file(&self.layout.checkpoint(), note.as_bytes())?;
-        self.storage.sync_dir(self.layout.dir())?;
+        let checkpoint =
+            Checkpoint { origin: self.setup.origin.clone(), size: snapshot.size, root: snapshot.root };
+        let note = checkpoint.sign(&self.setup.key);
+        self.setup.storage.replace_file(&self.setup.layout.checkpoint(), note.as_bytes())?;
+        self.setup.storage.sync_dir(self.setup.layout.dir())?;
         let previous = std::mem::replace(&mut self.lock().published, snapshot.size);
         self.remove_outgrown_partials(previous, snapshot.size);
         self.remove_outgrown_partials(tried_before, snapshot.size);
@@ -97,10 +98,10 @@ impl Shared {
 
     /// Stores a tile that the tail holds as well, until it is synced with others.
     fn store_tile(&self, tile: TileFile, bytes: &[u8], stored: &mut Stored) -> io::Result<()> {
-        let path = self.layout.tile(tile);
-        self.storage.write_file(&self.layout.tile_in_the_making(), bytes)?;
+        let path = self.setup.layout.tile(tile);
+        self.setup.storage.write_file(&self.setup.layout.tile_in_the_making(), bytes)?;
         self.name_tile(&path)?;
-        stored.dirs.extend(dirs_of(&self.layout, &path).map(Path::to_owned));
+        stored.dirs.extend(dirs_of(&self.setup.layout, &path).map(Path::to_owned));
         stored.files.insert(path);
         Ok(())
     }
@@ -122,18 +123,18 @@ impl Shared {
 
     /// Stores a partial tile, which no recovery makes again.
     fn store_partial(&self, tile: TileFile, bytes: &[u8]) -> io::Result<()> {
-        let file = self.storage.write_file(&self.layout.tile_in_the_making(), bytes)?;
-        self.storage.sync(&file)?;
-        self.name_tile(&self.layout.tile(tile))
+        let file = self.setup.storage.write_file(&self.setup.layout.tile_in_the_making(), bytes)?;
+        self.setup.storage.sync(&file)?;
+        self.name_tile(&self.setup.layout.tile(tile))
     }
 
     /// Gives the tile in the making its name, so that readers never see half of it.
     fn name_tile(&self, path: &Path) -> io::Result<()> {
-        let from = self.layout.tile_in_the_making();
-        match self.storage.rename(&from, path) {
+        let from = self.setup.layout.tile_in_the_making();
+        match self.setup.storage.rename(&from, path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.storage.create_dir(path.parent().unwrap_or(path))?;
-                self.storage.rename(&from, path)
+                self.setup.storage.create_dir(path.parent().unwrap_or(path))?;
+                self.setup.storage.rename(&from, path)
             }
             other => other,
         }
@@ -145,8 +146,8 @@ impl Shared {
     fn begin_tail(&self, stored: u64) -> io::Result<()> {
         let turn = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let content = self.lock().writer.content_behind(stored);
-        let file = content.write(&*self.storage, &self.layout.next_tail())?;
-        self.storage.sync(&file)?;
+        let file = content.write(&*self.setup.storage, &self.setup.layout.next_tail())?;
+        self.setup.storage.sync(&file)?;
         self.lock().writer.switch(&content, file)?;
         let synced = self.sync_taken();
         drop(turn);
@@ -192,7 +193,7 @@ impl Shared {
     }
 
     fn remove_partials(&self, tile: TileFile) {
-        let path = PathBuf::from(format!("{}.p", self.layout.tile(tile).display()));
+        let path = PathBuf::from(format!("{}.p", self.setup.layout.tile(tile).display()));
         // What is not there need not be removed, and what cannot be does no harm.
         fs::remove_dir_all(path).ok();
     }

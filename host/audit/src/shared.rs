@@ -38,14 +38,7 @@ pub(crate) enum Appended {
 /// The parts of a log that its handles and threads share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) layout: Layout,
-    pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) key: Ed25519SecretKey,
-    pub(crate) origin: String,
-    pub(crate) durability: Durability,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) checkpoint_every: u64,
-    pub(crate) checkpoint_interval: Duration,
+    pub(crate) setup: Setup,
     state: Mutex<State>,
     /// Wakes the thread that publishes.
     publish_wanted: Condvar,
@@ -146,14 +139,7 @@ impl Shared {
             phase: Phase::Open,
         };
         Self {
-            layout: setup.layout,
-            storage: setup.storage,
-            key: setup.key,
-            origin: setup.origin,
-            durability: setup.durability,
-            clock: setup.clock,
-            checkpoint_every: setup.checkpoint_every.max(1),
-            checkpoint_interval: setup.checkpoint_interval,
+            setup,
             state: Mutex::new(state),
             publish_wanted: Condvar::new(),
             commit_wanted: Condvar::new(),
@@ -223,16 +209,16 @@ impl Shared {
         due: Due,
         write: impl FnOnce(u64, &mut Vec<u8>),
     ) -> Result<Appended, AuditUnavailable> {
-        let time = self.clock.unix_micros().clamp(state.time, INTEGER_MAX);
+        let time = self.setup.clock.unix_micros().clamp(state.time, INTEGER_MAX);
         // A sync takes much longer than a write, and those who wait for it are told together.
-        let gathers = due == Due::Flush && self.durability == Durability::Os;
+        let gathers = due == Due::Flush && self.setup.durability == Durability::Os;
         let write = |buffer: &mut Vec<u8>| write(time, buffer);
         let result = if gathers { state.writer.gather(write) } else { state.writer.append(write) };
         state.note_health(result.as_ref().err());
         result.map_err(|_| AuditUnavailable)?;
         state.time = time;
         let size = state.writer.size();
-        let many = state.is_much(self.checkpoint_every);
+        let many = state.is_much(self.setup.checkpoint_every);
         let next = if many { Publisher::Busy } else { Publisher::Timing };
         if state.publisher == Publisher::Idle || (state.publisher == Publisher::Timing && many) {
             // Noted here already, so that the next records need not wake the thread again.
@@ -242,7 +228,7 @@ impl Shared {
         if size > state.writer.written() {
             return Ok(Appended::Gathered { through: size });
         }
-        if self.durability == Durability::Os {
+        if self.setup.durability == Durability::Os {
             return Ok(Appended::Written);
         }
         let (done, ticket) = oneshot::channel();
@@ -314,8 +300,9 @@ impl Shared {
         state = waited.unwrap_or_else(PoisonError::into_inner);
         if state.phase == Phase::Open {
             state.publisher = Publisher::Timing;
-            let few = |state: &mut State| !state.is_much(self.checkpoint_every) && state.phase == Phase::Open;
-            let waited = self.publish_wanted.wait_timeout_while(state, self.checkpoint_interval, few);
+            let few =
+                |state: &mut State| !state.is_much(self.setup.checkpoint_every) && state.phase == Phase::Open;
+            let waited = self.publish_wanted.wait_timeout_while(state, self.setup.checkpoint_interval, few);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         state.publisher = Publisher::Busy;
@@ -325,13 +312,14 @@ impl Shared {
     /// Waits an interval after a failure, or until the log stops.
     pub(crate) fn wait_to_retry(&self) {
         let open = |state: &mut State| state.phase == Phase::Open;
-        let waited = self.publish_wanted.wait_timeout_while(self.lock(), self.checkpoint_interval, open);
+        let waited =
+            self.publish_wanted.wait_timeout_while(self.lock(), self.setup.checkpoint_interval, open);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Syncs the tail file; the writer distrusts what cannot be synced.
     pub(crate) fn sync(&self, unsynced: &Unsynced) -> io::Result<()> {
-        let synced = unsynced.sync(&*self.storage, &self.layout);
+        let synced = unsynced.sync(&*self.setup.storage, &self.setup.layout);
         synced.inspect_err(|_| self.lock().writer.distrust(unsynced))
     }
 

@@ -25,7 +25,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>, reader: &Arc<AuditReader>) -> io::Resu
     let (growing, reader) = (Arc::clone(shared), Arc::clone(reader));
     let index = move || fill_index(&growing, &reader, &woken);
     threads.push(Builder::new().name("audit-index".to_owned()).spawn(index)?);
-    if shared.durability == Durability::Disk {
+    if shared.setup.durability == Durability::Disk {
         let committing = Arc::clone(shared);
         let commit = move || {
             while committing.wait_to_commit() {
@@ -58,7 +58,7 @@ fn fill_index(shared: &Shared, reader: &AuditReader, woken: &Receiver<()>) {
     }
     let (mut behind, mut seen) = (false, 0);
     loop {
-        let patience = if behind { shared.checkpoint_interval } else { Duration::MAX };
+        let patience = if behind { shared.setup.checkpoint_interval } else { Duration::MAX };
         let waited = match woken.recv_timeout(patience) {
             Ok(()) => false,
             Err(RecvTimeoutError::Timeout) => true,
