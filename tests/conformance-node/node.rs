@@ -97,6 +97,18 @@ impl Node {
         self.endpoint.quic_addr()
     }
 
+    /// The addresses of iroh; empty without it.
+    #[must_use]
+    pub fn iroh_addrs(&self) -> &[SocketAddr] {
+        self.endpoint.iroh_addrs()
+    }
+
+    /// The node's key: its iroh node id.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.key
+    }
+
     /// The node's fingerprint.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

@@ -17,6 +17,7 @@ use lib::endpoint::{
 use lib::{EndpointAddr, RelayMode, RelayUrl, SecretKey};
 use tokio::sync::Mutex;
 
+use crate::allowance::Allowance;
 use crate::failure::Failure;
 use crate::gate::Origin;
 use crate::source::{Attempt, Established, Listen};
@@ -50,10 +51,10 @@ impl Listener {
 }
 
 impl Listen for Listener {
-    type Attempt = lib::endpoint::Incoming;
+    type Attempt = Incoming;
 
-    async fn accept(&self) -> Option<Self::Attempt> {
-        self.endpoint.accept().await
+    async fn accept(&self) -> Option<Incoming> {
+        Some(Incoming { attempt: self.endpoint.accept().await?, limits: self.limits })
     }
 
     async fn close(&self) {
@@ -61,9 +62,15 @@ impl Listen for Listener {
     }
 }
 
-impl Attempt for lib::endpoint::Incoming {
+/// A connection attempt before its handshake.
+pub(crate) struct Incoming {
+    attempt: lib::endpoint::Incoming,
+    limits: NetLimits,
+}
+
+impl Attempt for Incoming {
     fn origin(&self) -> Origin {
-        match self.remote_addr() {
+        match self.attempt.remote_addr() {
             IncomingAddr::Ip(addr) => addr.ip().into(),
             IncomingAddr::Relay { endpoint_id, .. } => Origin::Relayed(*endpoint_id.as_bytes()),
             // No custom transport is ever added; whatever came over one shares a single allowance.
@@ -72,26 +79,26 @@ impl Attempt for lib::endpoint::Incoming {
     }
 
     fn validated(&self) -> bool {
-        self.remote_addr_validated()
+        self.attempt.remote_addr_validated()
     }
 
     fn challenge(self) {
-        if let Err(refused) = self.retry() {
+        if let Err(refused) = self.attempt.retry() {
             refused.into_incoming().refuse();
         }
     }
 
     fn refuse(self) {
-        Self::refuse(self);
+        self.attempt.refuse();
     }
 
     async fn handshake(self) -> Result<Established, io::Error> {
         // Awaiting the whole handshake keeps replayed early data out: a replay never completes it.
-        let accepting = self.accept().map_err(io::Error::other)?;
+        let accepting = self.attempt.accept().map_err(io::Error::other)?;
         let connection = accepting.await.map_err(io::Error::other)?;
         let fingerprint = Fingerprint::Ed25519(*connection.remote_id().as_bytes());
         let alpn = connection.alpn().to_vec();
-        let source = Iroh { connection, _endpoint: None };
+        let source = Iroh { connection, allowance: Allowance::new(&self.limits), _endpoint: None };
         Ok(Established { connection: Connection::new(source, alpn), fingerprint: Some(fingerprint) })
     }
 }
@@ -128,7 +135,9 @@ impl Dials {
         let endpoint = self.endpoint(relay, key, limits).await.map_err(Failure::Other)?;
         match endpoint.connect(addr, alpn).await {
             Ok(connection) => {
-                Ok(Connection::new(Iroh { connection, _endpoint: Some(endpoint) }, alpn.to_vec()))
+                let source =
+                    Iroh { connection, allowance: Allowance::new(limits), _endpoint: Some(endpoint) };
+                Ok(Connection::new(source, alpn.to_vec()))
             }
             Err(error) => Err(failure(error)),
         }
@@ -226,6 +235,7 @@ fn transport(limits: &NetLimits) -> QuicTransportConfig {
 /// An iroh connection. When the last clone of it and of its streams drops, it closes with code 0.
 struct Iroh {
     connection: lib::endpoint::Connection,
+    allowance: Allowance,
     /// A dialed connection keeps its endpoint alive.
     _endpoint: Option<lib::Endpoint>,
 }
@@ -247,5 +257,11 @@ impl BidiSource for Iroh {
 
     fn close(&self, code: u32, reason: &str) {
         self.connection.close(VarInt::from_u32(code), reason.as_bytes());
+    }
+
+    fn stream_given_up(&self) {
+        if let Some(allowed) = self.allowance.give_up_stream() {
+            self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(allowed));
+        }
     }
 }

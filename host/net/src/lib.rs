@@ -79,6 +79,8 @@
 )]
 
 mod accept;
+#[cfg(any(feature = "quinn", feature = "iroh"))]
+mod allowance;
 mod close;
 mod dial;
 mod endpoint;

@@ -23,7 +23,7 @@ pub struct NetLimits {
     /// Bidirectional streams the peer may have open on one connection. The transport reserves memory for each
     /// of them in advance, in tables that hold those of both sides and double beyond 112 and 224: 5 KiB, then 11 KiB.
     pub streams_per_connection_max: u32,
-    /// Streams that a peer may leave open over the life of one direct QUIC connection after this side has given them up;
+    /// Streams that a peer may leave open over the life of one QUIC or iroh connection after this side has given them up;
     /// each costs as much memory as an allowed one.
     pub streams_given_up_max: u32,
     /// Bytes a peer may send on one stream before they are read.

@@ -12,6 +12,7 @@ use quinn::crypto::rustls::HandshakeData;
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 use rustls::pki_types::CertificateDer;
 
+use crate::allowance::Allowance;
 use crate::close::CloseCode;
 use crate::failure::Failure;
 use crate::gate::Origin;
@@ -203,23 +204,12 @@ fn transport(limits: &NetLimits) -> TransportConfig {
 /// A quinn connection. When the last clone of it and of its streams drops, it closes with code 0.
 struct Quic {
     connection: quinn::Connection,
-    streams_max: u32,
-    given_up_max: u32,
-    given_up: Mutex<GivenUp>,
-}
-
-/// Streams of the peer that were given up while it may still hold its end.
-#[derive(Default)]
-struct GivenUp {
-    count: u32,
-    /// How many more than the usual number the peer may have open for them.
-    granted: u32,
+    allowance: Allowance,
 }
 
 impl Quic {
     fn new(connection: quinn::Connection, limits: &NetLimits) -> Self {
-        let (streams_max, given_up_max) = (limits.streams_per_connection_max, limits.streams_given_up_max);
-        Self { connection, streams_max, given_up_max, given_up: Mutex::default() }
+        Self { connection, allowance: Allowance::new(limits) }
     }
 }
 
@@ -241,18 +231,9 @@ impl BidiSource for Quic {
         self.connection.close(VarInt::from_u32(code), reason.as_bytes());
     }
 
-    /// The transport counts a stream until both ends have ended it; a peer that never does is not to run out of them.
     fn stream_given_up(&self) {
-        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        given_up.count = given_up.count.saturating_add(1);
-        if given_up.count <= given_up.granted || given_up.granted >= self.given_up_max {
-            return;
+        if let Some(allowed) = self.allowance.give_up_stream() {
+            self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(allowed));
         }
-        // The transport tells the peer only of what is more than an eighth of all.
-        let allowed = self.streams_max.saturating_add(given_up.granted);
-        let more = (allowed / 6).max(self.streams_max / 2).max(1);
-        given_up.granted = given_up.granted.saturating_add(more).min(self.given_up_max);
-        let allowed = self.streams_max.saturating_add(given_up.granted);
-        self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(allowed));
     }
 }

@@ -142,22 +142,21 @@ async fn calls_beyond_the_limit_are_refused_and_may_come_again() {
 #[tokio::test]
 async fn streams_that_their_caller_never_ends_are_reclaimed() {
     const CALLS: usize = 2000;
-    let host = Host::new(Way::Quic).await;
-    let connection = host.connect(None).await;
-    // All are held, so that the transport counts them on and on.
-    let mut streams = Vec::new();
-    for n in 0..CALLS {
-        let mut wire = Wire::open(&connection).await;
-        wire.frames([echo("c")]).await;
-        assert_eq!(wire.answer().await.unwrap().1, "OK", "call {n}");
-        streams.push(wire);
+    for way in [Way::Quic, Way::Iroh] {
+        let host = Host::new(way).await;
+        let connection = host.connect(None).await;
+        // All are held, so that the transport counts them on and on.
+        let mut streams = Vec::new();
+        for n in 0..CALLS {
+            let mut wire = Wire::open(&connection).await;
+            wire.frames([echo("c")]).await;
+            assert_eq!(wire.answer().await.unwrap().1, "OK", "{way:?} call {n}");
+            streams.push(wire);
+        }
+        let longest = streams[0].next().await;
+        assert_eq!(longest, None, "the host has ended the one that was idle for the longest time");
+        let mut last = streams.pop().unwrap();
+        last.frames([echo("again")]).await;
+        assert_eq!(last.answer().await.unwrap().1, "OK", "a stream that was used lately is still there");
     }
-    assert_eq!(
-        streams[0].next().await,
-        None,
-        "the host has ended the one that was idle for the longest time"
-    );
-    let mut last = streams.pop().unwrap();
-    last.frames([echo("again")]).await;
-    assert_eq!(last.answer().await.unwrap().1, "OK", "a stream that was used lately is still there");
 }

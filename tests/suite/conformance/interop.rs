@@ -51,7 +51,7 @@ async fn its_clients_call_this_host() {
         let payload = json!({ "operationId": "/t/admin", "input": 7, "auth_token": "good" });
         assert_eq!(said(soon("t/admin", client.connection.call_with_payload(payload)).await), "OK 7");
         // On QUIC more than there may be streams: it opens one for each call, and ends none.
-        let count = if way == Way::Quic { 350 } else { 100 };
+        let count = if [Way::Quic, Way::Iroh].contains(&way) { 350 } else { 100 };
         let calls = (0..count).map(|n| client.connection.call("/t/echo", json!(n)));
         let answers: Vec<String> = soon("a batch", join_all(calls)).await.into_iter().map(said).collect();
         assert!(answers.iter().enumerate().all(|(n, answer)| *answer == format!("OK {n}")), "{answers:?}");
@@ -115,16 +115,18 @@ async fn its_aborts_stop_calls_here() {
 #[tokio::test]
 async fn its_clients_make_ten_thousand_calls_on_streams_they_never_end() {
     const CALLS: usize = 10_000;
-    let host = Host::new(Way::Quic).await;
-    let client = Other::over(Way::Quic, host.connect(None).await).await;
-    let answers = futures_util::stream::iter(0..CALLS)
-        .map(|n| {
-            let connection = client.connection.clone();
-            async move { said(connection.call("/t/echo", json!(n)).await) == format!("OK {n}") }
-        })
-        .buffer_unordered(16);
-    let right = soon("ten thousand calls", answers.filter(|right| std::future::ready(*right)).count()).await;
-    assert_eq!(right, CALLS);
+    for way in [Way::Quic, Way::Iroh] {
+        let host = Host::new(way).await;
+        let client = Other::over(way, host.connect(None).await).await;
+        let answers = futures_util::stream::iter(0..CALLS)
+            .map(|n| {
+                let connection = client.connection.clone();
+                async move { said(connection.call("/t/echo", json!(n)).await) == format!("OK {n}") }
+            })
+            .buffer_unordered(16);
+        let right = answers.filter(|right| std::future::ready(*right)).count();
+        assert_eq!(soon("ten thousand calls", right).await, CALLS, "{way:?}");
+    }
 }
 
 #[tokio::test]
@@ -192,8 +194,8 @@ async fn this_host_composes_what_its_clients_serve() {
 /// A connection of this crate to a server of the other, and what keeps the server up.
 async fn to_its_server(way: Way) -> (alknet_core::Connection, Box<dyn Any>) {
     match way {
-        Way::Quic => {
-            let (connection, server) = server_on_quic().await;
+        Way::Quic | Way::Iroh => {
+            let (connection, server) = server_on_quic(way).await;
             (connection, Box::new(server))
         }
         Way::Pipe | Way::Unix => {

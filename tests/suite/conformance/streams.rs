@@ -83,7 +83,7 @@ async fn clients_take_items_in_order() {
 
 #[tokio::test]
 async fn a_slow_taker_stalls_itself_alone() {
-    for way in [Way::Quic, Way::Pipe] {
+    for way in [Way::Quic, Way::Iroh, Way::Pipe] {
         let host = Host::new(way).await;
         let client = host.client().await;
         const MANY: u64 = 100_000;

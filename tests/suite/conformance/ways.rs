@@ -28,13 +28,15 @@ use crate::support::soon;
 pub(crate) enum Way {
     /// QUIC on loopback.
     Quic,
+    /// iroh on loopback.
+    Iroh,
     /// Many streams, in memory.
     Pipe,
     /// One stream: a Unix socket.
     Unix,
 }
 
-pub(crate) const WAYS: [Way; 3] = [Way::Quic, Way::Pipe, Way::Unix];
+pub(crate) const WAYS: [Way; 4] = [Way::Quic, Way::Iroh, Way::Pipe, Way::Unix];
 
 /// The peers that the host knows by their keys, and whose operations it can compose.
 pub(crate) const PEERS: [&str; 2] = ["W1", "W2"];
@@ -72,12 +74,12 @@ impl Host {
         let dispatcher = alknet_conformance::dispatcher(limits, more).unwrap();
         let identities: Arc<dyn IdentityProvider> = Arc::new(Identities::new(&known_peers()).unwrap());
         let node = match way {
-            Way::Quic => {
+            Way::Quic | Way::Iroh => {
                 let options = NodeOptions {
                     listen: SocketAddr::from(([127, 0, 0, 1], 0)),
                     call_timeout: Duration::from_secs(30),
                     peers: Vec::new(),
-                    iroh: false,
+                    iroh: way == Way::Iroh,
                 };
                 let (dispatcher, identities) = (dispatcher.clone(), Arc::clone(&identities));
                 Some(Node::serving(dispatcher, identities, &options).await.unwrap())
@@ -91,8 +93,12 @@ impl Host {
     pub(crate) async fn connect(&self, key: Option<Ed25519SecretKey>) -> Connection {
         let Some(node) = &self.node else { return self.link(key).0 };
         let dialer = Dialer::new(key);
-        let pin = node.fingerprint();
-        let dialed = dialer.dial_quic(node.addr().unwrap(), &pin, ALPN_CALL);
+        let dialed = async {
+            if self.way == Way::Iroh {
+                return dialer.dial_iroh(&node.public_key(), node.iroh_addrs(), None, ALPN_CALL).await;
+            }
+            dialer.dial_quic(node.addr().unwrap(), &node.fingerprint(), ALPN_CALL).await
+        };
         let connection = soon("a connection", dialed).await.unwrap();
         self.dialers.lock().unwrap().push(dialer);
         connection
@@ -103,7 +109,7 @@ impl Host {
         let (ours, theirs) = match self.way {
             Way::Pipe => pipe(),
             Way::Unix => unix(),
-            Way::Quic => panic!("the host's side of QUIC is the node's"),
+            Way::Quic | Way::Iroh => panic!("the host's side of QUIC is the node's"),
         };
         let fingerprint = key.map(|key| Fingerprint::from(&key.public()));
         let auth = AuthContext { fingerprint, ..AuthContext::default() };

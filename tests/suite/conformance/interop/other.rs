@@ -22,7 +22,7 @@ use alknet_core::{
     ALPN_CALL_ALIAS, AuthContext, Connection, DrainSignal, Ed25519SecretKey, Fingerprint, HandlerError,
     HandlerRegistry, ProtocolHandler, StreamError,
 };
-use alknet_net::{Dialer, Endpoint, EndpointConfig, QuicConfig};
+use alknet_net::{Dialer, Endpoint, EndpointConfig, IrohConfig, QuicConfig};
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -63,17 +63,25 @@ impl Other {
 }
 
 /// Its adapter behind an endpoint of this project: a connection to it, and what keeps it up.
-pub(crate) async fn server_on_quic() -> (Connection, (Endpoint, Dialer)) {
+pub(crate) async fn server_on_quic(way: Way) -> (Connection, (Endpoint, Dialer)) {
     let key = Ed25519SecretKey::generate().unwrap();
-    let pin = Fingerprint::from(&key.public());
+    let public = key.public();
     let handlers = HandlerRegistry::builder().register(Arc::new(Adapter)).unwrap().build();
     let nobody = Arc::new(alknet_conformance::Identities::new(&[]).unwrap());
     let mut config = EndpointConfig::new(key, handlers, nobody);
-    config.quic = Some(QuicConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)) });
+    let here = SocketAddr::from(([127, 0, 0, 1], 0));
+    if way == Way::Iroh {
+        config.iroh = Some(IrohConfig { bind: here, relay: None });
+    } else {
+        config.quic = Some(QuicConfig { listen: here });
+    }
     let endpoint = Endpoint::bind(config).await.unwrap();
     let dialer = Dialer::new(None);
-    let dialed = dialer.dial_quic(endpoint.quic_addr().unwrap(), &pin, ALPN_CALL_ALIAS);
-    (dialed.await.unwrap(), (endpoint, dialer))
+    let dialed = match endpoint.quic_addr() {
+        Some(addr) => dialer.dial_quic(addr, &Fingerprint::from(&public), ALPN_CALL_ALIAS).await,
+        None => dialer.dial_iroh(&public, endpoint.iroh_addrs(), None, ALPN_CALL_ALIAS).await,
+    };
+    (dialed.unwrap(), (endpoint, dialer))
 }
 
 struct Adapter;
