@@ -108,7 +108,8 @@ fn request(payload: Payload) -> Result<Request, CallError> {
 }
 
 fn on_behalf_of(claim: Value) -> Option<OnBehalfOf> {
-    let IdentityJson { id, scopes, resources } = serde_json::from_value(claim).ok()?;
+    let Value::Object(members) = claim else { return None };
+    let IdentityJson { id, scopes, resources } = IdentityJson::deserialize(members).ok()?;
     Some(OnBehalfOf { id, scopes, resources })
 }
 

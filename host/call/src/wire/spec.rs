@@ -2,6 +2,7 @@
 
 use alknet_core::{InvalidName, Scope};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -132,9 +133,9 @@ struct SpecJson {
     #[serde(default)]
     publish_schema: Option<Value>,
     #[serde(default)]
-    error_schemas: Vec<ErrorJson>,
+    error_schemas: Vec<Map<String, Value>>,
     #[serde(default)]
-    access_control: Option<AccessJson>,
+    access_control: Option<Map<String, Value>>,
     #[serde(default)]
     channel_open: bool,
 }
@@ -168,8 +169,10 @@ pub(crate) fn spec_from_json(spec: Value, bytes_max: usize) -> Result<OperationS
     if serde_json::to_vec(&spec).map_or(usize::MAX, |text| text.len()) > bytes_max {
         return Err(ImportError::TooLarge(bytes_max));
     }
-    let spec: SpecJson =
-        serde_json::from_value(spec).map_err(|error| ImportError::Shape(error.to_string()))?;
+    let Value::Object(members) = spec else {
+        return Err(ImportError::Shape("it is an object".to_owned()));
+    };
+    let spec: SpecJson = read_members(members)?;
     if spec.channel_open {
         return Err(ImportError::Marked);
     }
@@ -185,12 +188,21 @@ pub(crate) fn spec_from_json(spec: Value, bytes_max: usize) -> Result<OperationS
         read = read.describe(&description);
     }
     for error in spec.error_schemas {
-        let details = schema("error_schemas", error.schema, bytes_max)?;
-        let ErrorJson { code, description, http_status, .. } = error;
+        let ErrorJson { code, description, schema: details, http_status } = read_members(error)?;
+        let details = schema("error_schemas", details, bytes_max)?;
         read = read.raises_with(ErrorSpec { code, description, details, http_status })?;
     }
-    let access = spec.access_control.map(access).transpose()?;
-    Ok(read.access(access.unwrap_or_default()))
+    let access_control = match spec.access_control {
+        Some(members) => access(read_members(members)?)?,
+        None => AccessControl::default(),
+    };
+    Ok(read.access(access_control))
+}
+
+/// Reads members by their names. From a value serde would take an array for them as well, and an empty one for an
+/// access control that lets everybody in.
+fn read_members<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, ImportError> {
+    T::deserialize(members).map_err(|error| ImportError::Shape(error.to_string()))
 }
 
 fn schema(member: &'static str, source: Option<Value>, bytes_max: usize) -> Result<Schema, ImportError> {

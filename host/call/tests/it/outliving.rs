@@ -189,6 +189,7 @@ async fn a_claim_that_makes_no_sense_is_ignored() {
         (whole, json!(["x", ["s"], {}])),
         (json!(7), Value::Null),
         (Value::Null, Value::Null),
+        (json!(["x", ["s"], {}]), Value::Null),
         (json!({ "id": "x" }), Value::Null),
         (json!({ "id": "x", "scopes": "s", "resources": {} }), Value::Null),
         (json!({ "id": ["x"], "scopes": [], "resources": {} }), Value::Null),

@@ -108,14 +108,20 @@ async fn an_announced_operation_is_the_hosts_to_compose_as_long_as_the_link_live
 }
 
 #[tokio::test]
-async fn what_may_not_be_announced() {
-    let hub = hub(Limits { peer_operations_max: 3, peer_spec_bytes_max: 2000, ..Limits::default() });
+async fn who_may_not_announce() {
+    let hub = hub(Limits::default());
     let (_server, client) = connect(&hub, pipe);
     for options in [CallOptions::default(), token("bob")] {
         let input = json!({ "spec": { "name": "w/echo", "op_type": "query" } });
         let error = client.call_with("op/register", &input, &options).await.unwrap_err();
         assert_eq!(error.code().as_str(), "FORBIDDEN");
     }
+}
+
+#[tokio::test]
+async fn what_may_not_be_announced() {
+    let hub = hub(Limits { peer_operations_max: 3, peer_spec_bytes_max: 2000, ..Limits::default() });
+    let (_server, client) = connect(&hub, pipe);
     let query = |name: &str| json!({ "name": name, "op_type": "query" });
     let with = |member: &str, value: Value| {
         let mut spec = query("w/new");
@@ -138,6 +144,9 @@ async fn what_may_not_be_announced() {
         (query("//w/new"), false, "INVALID_INPUT: an operation name is"),
         (json!({ "op_type": "query" }), false, "INVALID_INPUT: no specification: missing field `name`"),
         (json!("w/new"), false, "INVALID_INPUT: no specification"),
+        (json!(["w/new", "query"]), false, "INVALID_INPUT: no specification"),
+        (with("access_control", json!([])), false, "INVALID_INPUT: no specification"),
+        (with("error_schemas", json!([["A"]])), false, "INVALID_INPUT: no specification"),
         (with("op_type", json!("stream")), false, "INVALID_INPUT: `op_type` is one of"),
         (
             with("input_schema", json!({ "properties": { "a": { "type": 7 } } })),
