@@ -171,7 +171,7 @@ fn read(
 ) -> Result<OperationSpec, ImportError> {
     let spec = spec_from_json(described, bytes_max)?;
     if spec.name().as_str() != name.strip_prefix('/').unwrap_or(name) {
-        return Err(ImportError::Shape("it describes another operation".to_owned()));
+        return Err(ImportError::Shape("it describes another operation"));
     }
     match &options.prefix {
         Some(prefix) => {

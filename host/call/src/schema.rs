@@ -68,7 +68,8 @@ impl Schema {
             .build(&source)
             .map_err(|error| SchemaError {
                 pointer: error.instance_path().to_string(),
-                reason: truncate(error.to_string()),
+                // Whoever wrote the schema finds the value by the pointer; errors repeat none.
+                reason: truncate(error.masked().to_string()),
             })?;
         Ok(Self(Arc::new(Compiled { source, validator })))
     }

@@ -1,6 +1,7 @@
 //! Our calls that wait for the peer's answers, by our correlation ids.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -143,7 +144,7 @@ impl Pending {
 
     /// Takes `call.completed`.
     pub(super) fn complete(&self, id: &str) {
-        match self.take(id) {
+        match self.take_if(id, |_| true) {
             Some(Waiter::Once(answer)) => drop(answer.send(Err(cancelled()))),
             // Dropping the sender ends the items.
             Some(Waiter::Items { completed, .. }) => completed.0.store(true, Ordering::SeqCst),
@@ -151,9 +152,9 @@ impl Pending {
         }
     }
 
-    /// Takes `call.aborted`.
-    pub(super) fn abort(&self, id: &str) {
-        if let Some(waiter) = self.take(id) {
+    /// Takes `call.aborted`, where it is `meant` for a call of ours that went out on this stream.
+    pub(super) fn abort(&self, id: &str, meant: impl FnOnce(StreamId) -> bool) {
+        if let Some(waiter) = self.take_if(id, meant) {
             waiter.fail(cancelled());
         }
     }
@@ -183,13 +184,15 @@ impl Pending {
         }
     }
 
-    fn take(&self, id: &str) -> Option<Waiter> {
-        let id = self.parse(id)?;
-        self.lock().live.as_mut()?.remove(&id).map(|waiting| waiting.waiter)
+    fn take_if(&self, id: &str, wanted: impl FnOnce(StreamId) -> bool) -> Option<Waiter> {
+        let mut state = self.lock();
+        let Entry::Occupied(waiting) = state.live.as_mut()?.entry(self.parse(id)?) else { return None };
+        wanted(waiting.get().stream).then(|| waiting.remove().waiter)
     }
 
     fn parse(&self, id: &str) -> Option<u64> {
-        id.strip_prefix(self.letter)?.parse().ok()
+        // As it was written, and in no other way.
+        id.strip_prefix(self.letter).filter(|digits| !digits.starts_with(['0', '+']))?.parse().ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

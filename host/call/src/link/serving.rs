@@ -118,12 +118,7 @@ impl Serving {
         self.lock().live.contains_key(id)
     }
 
-    /// Cancels one call; an unknown id is ignored.
-    pub(super) fn abort(&self, id: &str) {
-        self.cancel(id);
-    }
-
-    /// Cancels one call; true when it ran.
+    /// Cancels one call; false for an unknown id.
     pub(super) fn cancel(&self, id: &str) -> bool {
         let live = self.lock().remove(id);
         let ran = live.is_some();
@@ -141,6 +136,13 @@ impl Serving {
     /// The same, for the last time: no chunks follow.
     pub(super) fn end_feed(&self, id: &str, stream: StreamId) -> Option<FeedSender> {
         self.lock().live.get_mut(id).filter(|live| live.stream == stream)?.feed.take()
+    }
+
+    /// The same for every publication that came in on one stream and is not completed, with its id.
+    pub(super) fn end_feeds(&self, stream: StreamId) -> Vec<(String, FeedSender)> {
+        let mut state = self.lock();
+        let on_stream = state.live.iter_mut().filter(|(_, live)| live.stream == stream);
+        on_stream.filter_map(|(id, live)| Some((id.clone(), live.feed.take()?))).collect()
     }
 
     /// Cancels the calls that came in on one stream.

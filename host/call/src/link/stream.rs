@@ -12,7 +12,7 @@ use super::burst::{Burst, Rest};
 use super::pending::{Answer, Delivered};
 use super::writer::{self, FrameSender};
 use crate::CallError;
-use crate::feed::NotFed;
+use crate::feed::{FeedSender, NotFed};
 use crate::wire::{Encoder, Event, FrameReader};
 
 /// Begins to read and write a stream; both tasks belong to the link.
@@ -85,6 +85,10 @@ async fn read(link: Link, mut reader: FrameReader<RecvStream>, sender: FrameSend
         }
     }
     drop(burst);
+    for (id, feed) in link.0.serving.end_feeds(sender.stream()) {
+        let error = CallError::internal("the stream ended before the publication was completed");
+        fail_feed(&link, &id, &feed, error);
+    }
     // Before the waiting calls fail: a call begun later looks at the mark.
     sender.end();
     link.0.outgoing.finished(sender.stream()).await;
@@ -121,8 +125,12 @@ async fn take(link: &Link, event: Rest, bytes: usize, sender: &FrameSender) {
             }
         }
         Event::Aborted { id } => {
-            link.0.serving.abort(&id);
-            link.0.pending.abort(&id);
+            // An id belongs to the side that issued it: the peer may have one that a call of ours has too, and means its
+            // own where it has a call of that id, or makes its calls on this stream.
+            let meant = |stream| stream == sender.stream() || !sender.has_served();
+            if !link.0.serving.cancel(&id) {
+                link.0.pending.abort(&id, meant);
+            }
         }
         Event::Requested { .. } | Event::Unknown => {}
     }
@@ -167,10 +175,14 @@ async fn publish(link: &Link, id: &str, chunk: Answer, bytes: usize, sender: &Fr
 fn end_feed(link: &Link, id: &str, error: Option<CallError>, sender: &FrameSender) -> bool {
     let Some(feed) = link.0.serving.end_feed(id, sender.stream()) else { return false };
     if let Some(error) = error {
-        // Where it finds no place, the publication is cut: its end must not look like a good one.
-        if feed.offer(Err(error), 0, usize::MAX) == Err(NotFed::Overrun) {
-            link.0.serving.abort(id);
-        }
+        fail_feed(link, id, &feed, error);
     }
     true
+}
+
+/// Ends a feed with an error. Where that finds no place, the publication is cut: its end must not look like a good one.
+fn fail_feed(link: &Link, id: &str, feed: &FeedSender, error: CallError) {
+    if feed.offer(Err(error), 0, usize::MAX) == Err(NotFed::Overrun) {
+        link.0.serving.cancel(id);
+    }
 }

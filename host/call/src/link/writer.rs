@@ -196,6 +196,11 @@ impl FrameSender {
         Busy(self.clone())
     }
 
+    /// Whether a call of the peer runs, or ran, on the stream.
+    pub(super) fn has_served(&self) -> bool {
+        self.shared.calls.load(Ordering::SeqCst) > 0 || self.shared.idle_since.load(Ordering::SeqCst) > 0
+    }
+
     /// Whether more than one call of the peer runs on the stream.
     pub(super) fn is_shared(&self) -> bool {
         self.shared.calls.load(Ordering::SeqCst) > 1

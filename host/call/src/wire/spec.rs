@@ -1,7 +1,6 @@
 //! Specifications as discovery answers them, and as peers announce them (call.md section 15).
 
 use alknet_core::{InvalidName, Scope};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -88,9 +87,15 @@ fn error_to_json(error: &ErrorSpec) -> Value {
 /// Why a peer's specification is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// A member is missing or of another type.
+    /// It is no object, or not the operation that was asked for.
     #[error("no specification: {0}")]
-    Shape(String),
+    Shape(&'static str),
+    /// A member is missing.
+    #[error("no specification: `{0}` is missing")]
+    Missing(&'static str),
+    /// A member is of another type.
+    #[error("no specification: `{0}` is of another type")]
+    Type(&'static str),
     /// The name breaks the grammar.
     #[error(transparent)]
     Name(#[from] InvalidOpName),
@@ -119,48 +124,19 @@ pub enum ImportError {
     Marked,
 }
 
-/// A specification as a peer sends it. Members that this host does not know are ignored.
-#[derive(Deserialize)]
-struct SpecJson {
-    name: String,
-    op_type: String,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    input_schema: Option<Value>,
-    #[serde(default)]
-    output_schema: Option<Value>,
-    #[serde(default)]
-    publish_schema: Option<Value>,
-    #[serde(default)]
-    error_schemas: Vec<Map<String, Value>>,
-    #[serde(default)]
-    access_control: Option<Map<String, Value>>,
-    #[serde(default)]
-    channel_open: bool,
-}
+/// The members of an object that a peer sent. Errors name them and never repeat what they hold.
+struct Members(Map<String, Value>);
 
-#[derive(Deserialize)]
-struct ErrorJson {
-    code: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    schema: Option<Value>,
-    #[serde(default)]
-    http_status: Option<u16>,
-}
+impl Members {
+    /// A member, if it is there and not null. Those that nobody asks for are ignored.
+    fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>, ImportError> {
+        let value = self.0.remove(name).filter(|value| !value.is_null());
+        value.map(T::deserialize).transpose().map_err(|_| ImportError::Type(name))
+    }
 
-#[derive(Deserialize)]
-struct AccessJson {
-    #[serde(default)]
-    required_scopes: Vec<String>,
-    #[serde(default)]
-    required_scopes_any: Option<Vec<String>>,
-    #[serde(default)]
-    resource_type: Option<String>,
-    #[serde(default)]
-    resource_action: Option<String>,
+    fn require<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, ImportError> {
+        self.take(name)?.ok_or(ImportError::Missing(name))
+    }
 }
 
 /// Reads a peer's specification, of at most `bytes_max` bytes. Its visibility is not read: what is imported is
@@ -170,56 +146,60 @@ pub(crate) fn spec_from_json(spec: Value, bytes_max: usize) -> Result<OperationS
         return Err(ImportError::TooLarge(bytes_max));
     }
     let Value::Object(members) = spec else {
-        return Err(ImportError::Shape("it is an object".to_owned()));
+        return Err(ImportError::Shape("it is an object"));
     };
-    let spec: SpecJson = read_members(members)?;
-    if spec.channel_open {
+    let mut spec = Members(members);
+    if spec.take("channel_open")? == Some(true) {
         return Err(ImportError::Marked);
     }
-    let name = spec.name.strip_prefix('/').unwrap_or(&spec.name);
-    let kind = OperationKind::from_wire(&spec.op_type).ok_or(ImportError::Kind)?;
-    let mut read = OperationSpec::new(OpName::parse(name)?, kind)
-        .input(schema("input_schema", spec.input_schema, bytes_max)?)
-        .output(schema("output_schema", spec.output_schema, bytes_max)?);
-    if let Some(publish) = spec.publish_schema {
+    let (name, kind): (String, String) = (spec.require("name")?, spec.require("op_type")?);
+    let kind = OperationKind::from_wire(&kind).ok_or(ImportError::Kind)?;
+    let mut read = OperationSpec::new(OpName::parse(name.strip_prefix('/').unwrap_or(&name))?, kind)
+        .input(schema("input_schema", spec.take("input_schema")?, bytes_max)?)
+        .output(schema("output_schema", spec.take("output_schema")?, bytes_max)?);
+    if let Some(publish) = spec.take("publish_schema")? {
         read = read.publish(schema("publish_schema", Some(publish), bytes_max)?);
     }
-    if let Some(description) = spec.description {
+    if let Some(description) = spec.take::<String>("description")? {
         read = read.describe(&description);
     }
-    for error in spec.error_schemas {
-        let ErrorJson { code, description, schema: details, http_status } = read_members(error)?;
-        let details = schema("error_schemas", details, bytes_max)?;
-        read = read.raises_with(ErrorSpec { code, description, details, http_status })?;
+    // Objects by name: for a struct serde would take an array as well, and an empty one for an access control that lets
+    // everybody in.
+    for error in spec.take::<Vec<Map<_, _>>>("error_schemas")?.unwrap_or_default() {
+        read = read.raises_with(declared_error(Members(error), bytes_max)?)?;
     }
-    let access_control = match spec.access_control {
-        Some(members) => access(read_members(members)?)?,
-        None => AccessControl::default(),
-    };
-    Ok(read.access(access_control))
+    let access_control = spec.take::<Map<_, _>>("access_control")?;
+    let access_control = access_control.map(|members| access(Members(members))).transpose()?;
+    Ok(read.access(access_control.unwrap_or_default()))
 }
 
-/// Reads members by their names. From a value serde would take an array for them as well, and an empty one for an
-/// access control that lets everybody in.
-fn read_members<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, ImportError> {
-    T::deserialize(members).map_err(|error| ImportError::Shape(error.to_string()))
+fn declared_error(mut error: Members, bytes_max: usize) -> Result<ErrorSpec, ImportError> {
+    Ok(ErrorSpec {
+        code: error.require("code")?,
+        description: error.take("description")?.unwrap_or_default(),
+        details: schema("error_schemas", error.take("schema")?, bytes_max)?,
+        http_status: error.take("http_status")?,
+    })
+}
+
+fn access(mut access: Members) -> Result<AccessControl, ImportError> {
+    let mut scopes = |member| -> Result<Vec<Scope>, ImportError> {
+        let names = access.take::<Vec<String>>(member)?.unwrap_or_default();
+        Ok(names.iter().map(|name| Scope::parse(name)).collect::<Result<_, _>>()?)
+    };
+    Ok(AccessControl {
+        required_scopes: scopes("required_scopes")?,
+        required_scopes_any: scopes("required_scopes_any")?,
+        resource_type: access.take("resource_type")?,
+        resource_action: access.take("resource_action")?,
+    })
 }
 
 fn schema(member: &'static str, source: Option<Value>, bytes_max: usize) -> Result<Schema, ImportError> {
     match source {
-        None | Some(Value::Null) => Ok(Schema::any()),
+        None => Ok(Schema::any()),
         Some(source) => {
             Schema::compile(source, bytes_max).map_err(|error| ImportError::Schema { member, error })
         }
     }
-}
-
-fn access(access: AccessJson) -> Result<AccessControl, InvalidName> {
-    let scopes = |names: Vec<String>| names.iter().map(|name| Scope::parse(name)).collect::<Result<_, _>>();
-    Ok(AccessControl {
-        required_scopes: scopes(access.required_scopes)?,
-        required_scopes_any: scopes(access.required_scopes_any.unwrap_or_default())?,
-        resource_type: access.resource_type,
-        resource_action: access.resource_action,
-    })
 }

@@ -31,7 +31,7 @@ pub(crate) fn serve(connection: Connection, dispatcher: Dispatcher) -> Served {
     Served { link, drain, tasks }
 }
 
-fn fixture() -> Vec<Registration> {
+pub(crate) fn fixture() -> Vec<Registration> {
     vec![
         Registration::local(spec("t/echo"), echo()),
         Registration::local(requiring("t/admin", "admin"), echo()),
@@ -245,7 +245,7 @@ async fn a_lost_connection_cancels_calls_whose_stream_was_finished() {
     assert!(dropped.load(Ordering::SeqCst));
 }
 
-async fn raw(frames: &[&str]) -> Vec<Value> {
+pub(crate) async fn raw(frames: &[&str]) -> Vec<Value> {
     let (a, b) = pipe();
     let _server = serve(a, dispatcher(fixture()));
     let (mut send, mut recv) = b.open_bi().await.unwrap();
@@ -285,30 +285,6 @@ async fn frames_by_hand() {
     assert_eq!(answers[0]["payload"]["code"], "NOT_FOUND");
     // After a broken frame the stream is dropped without an answer.
     assert_eq!(raw(&["not json", echo]).await, Vec::<Value>::new());
-}
-
-#[tokio::test]
-async fn a_live_id_is_not_taken_twice() {
-    let forever = r#"{"type":"call.requested","id":"x","payload":{"operationId":"t/forever"}}"#;
-    let again = r#"{"type":"call.requested","id":"x","payload":{"operationId":"t/echo","input":1}}"#;
-    let abort = r#"{"type":"call.aborted","id":"x","payload":{}}"#;
-    let answers = raw(&[forever, again, abort, again]).await;
-    assert_eq!(answers.len(), 1, "the duplicate is dropped, the freed id answers: {answers:?}");
-}
-
-#[tokio::test]
-async fn sixteen_duplicates_close_the_connection() {
-    let (a, b) = pipe();
-    let mut server = serve(a, dispatcher(fixture()));
-    let (mut send, _recv) = b.open_bi().await.unwrap();
-    let forever = br#"{"type":"call.requested","id":"x","payload":{"operationId":"t/forever"}}"#;
-    for _ in 0..17 {
-        send.write_all(&u32::try_from(forever.len()).unwrap().to_be_bytes()).await.unwrap();
-        send.write_all(forever).await.unwrap();
-    }
-    send.flush().await.unwrap();
-    let ended = server.tasks.join_next().await.unwrap().unwrap();
-    assert!(matches!(ended, Err(HandlerError::Internal(_))), "{ended:?}");
 }
 
 #[tokio::test]
@@ -367,32 +343,4 @@ async fn discovery_shows_what_the_caller_may_run() {
     assert_eq!(hidden, vec![ErrorCode::NOT_FOUND; 3]);
     let missing = host.call(None, "services/schema", json!({})).await.unwrap_err();
     assert_eq!(*missing.code(), ErrorCode::INVALID_INPUT);
-}
-
-#[tokio::test]
-async fn an_answer_may_come_on_any_stream() {
-    let (a, b) = pipe();
-    let client = Client::new(b, Limits::default());
-    let peer = async {
-        let mut asked = Wire::new(a.accept_bi().await.unwrap());
-        let mut other = Wire::new(a.open_bi().await.unwrap());
-        for id in ["c1", "c2"] {
-            assert_eq!(asked.read().await["id"], id, "the side that dialed counts with this letter");
-            // What nobody asked for, or the other side did, is ignored on every stream.
-            for stray in ["c9", "s1", "1", ""] {
-                let answer =
-                    json!({ "type": "call.responded", "id": stray, "payload": { "output": "stray" } });
-                other.write(&answer).await;
-            }
-            let answer = json!({ "type": "call.responded", "id": id, "payload": { "output": id } });
-            other.write(&answer).await;
-        }
-        (asked, other)
-    };
-    let calls = async {
-        for id in ["c1", "c2"] {
-            assert_eq!(client.call("t/echo", &json!({})).await.unwrap(), json!(id));
-        }
-    };
-    let (_streams, ()) = tokio::join!(peer, calls);
 }

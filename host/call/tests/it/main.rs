@@ -7,6 +7,7 @@ mod bounds;
 mod bursts;
 mod corpora;
 mod idle;
+mod ids;
 mod link;
 mod outliving;
 mod peers;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alknet_call::{CallError, CallOptions, Client, ErrorCode, Limits, Registration};
+use futures_util::AsyncWriteExt as _;
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -108,4 +109,25 @@ async fn a_handler_that_takes_no_chunks_is_not_waited_for_forever() {
     let mut publication = client.publish("t/count", &json!({}), &CallOptions::default()).await.unwrap();
     while publication.send(&json!("x".repeat(8 << 10))).await.unwrap() {}
     assert_eq!(*publication.finish().await.unwrap_err().code(), ErrorCode::TIMEOUT);
+}
+
+#[tokio::test]
+async fn a_publisher_that_finishes_its_stream_early_gets_an_error() {
+    let (a, b) = pipe();
+    let _server = serve(a, host_of(vec![counting(None)], Limits::default()));
+    let chunk = json!({ "type": "call.published", "id": "p", "payload": { "input": "chunk" } });
+    for (chunks, yields) in [(0, 0), (2, 0), (0, 100), (2, 100)] {
+        let mut wire = Wire::new(b.open_bi().await.unwrap());
+        wire.request("p", "t/count", json!({}), json!({})).await;
+        wire.write_together(&vec![chunk.clone(); chunks]).await;
+        for _ in 0..yields {
+            tokio::task::yield_now().await;
+        }
+        wire.send.close().await.unwrap();
+        let answer = wire.read().await;
+        let message = "the stream ended before the publication was completed";
+        let expected = json!({ "code": "INTERNAL", "message": message, "retryable": false });
+        assert_eq!((&answer["type"], &answer["payload"]), (&json!("call.error"), &expected));
+        assert_eq!(wire.read_or_end().await, None);
+    }
 }
