@@ -1,5 +1,7 @@
 //! JSON Schemas, compiled once, checked per call.
 
+mod cost;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,14 +10,17 @@ use serde_json::{Value, json};
 
 /// A compiled JSON Schema (draft 2020-12 unless it says otherwise). Cheap to clone.
 ///
-/// References are resolved inside the schema only. Patterns run on a linear-time engine: look-around and
-/// back-references are refused, so that no schema can make a call slow.
+/// References are JSON pointers into the schema. Patterns run on a linear-time engine: look-around and back-references
+/// are refused. A check that would take too many steps is not begun, and the instance does not fit: so that no schema can
+/// make a call slow.
 #[derive(Clone)]
 pub struct Schema(Arc<Compiled>);
 
 struct Compiled {
     source: Value,
     validator: jsonschema::Validator,
+    /// Steps of a check for each part of an instance at most, where that can be said.
+    steps_per_part: Option<u64>,
 }
 
 /// A schema that does not compile.
@@ -33,7 +38,7 @@ pub struct SchemaError {
 pub struct Violation {
     /// JSON pointer into the instance.
     pub pointer: String,
-    /// The schema keyword that failed.
+    /// The schema keyword that failed; `cost`, which is none, where checking would take too long.
     pub keyword: String,
 }
 
@@ -59,6 +64,7 @@ impl Schema {
         if bytes > bytes_max {
             return Err(refuse(format!("{bytes} bytes, the limit is {bytes_max}")));
         }
+        let steps_per_part = cost::steps_per_part(&source).map_err(|refused| refuse(refused.to_string()))?;
         let patterns =
             PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
         let validator = jsonschema::options()
@@ -71,7 +77,7 @@ impl Schema {
                 // Whoever wrote the schema finds the value by the pointer; errors repeat none.
                 reason: truncate(error.masked().to_string()),
             })?;
-        Ok(Self(Arc::new(Compiled { source, validator })))
+        Ok(Self(Arc::new(Compiled { source, validator, steps_per_part })))
     }
 
     /// The schema that accepts anything.
@@ -106,12 +112,20 @@ impl Schema {
     /// Whether an instance fits.
     #[must_use]
     pub fn accepts(&self, instance: &Value) -> bool {
-        self.0.validator.is_valid(instance)
+        self.can_check(instance) && self.0.validator.is_valid(instance)
+    }
+
+    /// Whether checking an instance takes no more steps than it may.
+    fn can_check(&self, instance: &Value) -> bool {
+        cost::is_affordable(&self.0.source, self.0.steps_per_part, instance)
     }
 
     /// The first few places where an instance fails.
     #[must_use]
     pub fn violations(&self, instance: &Value) -> Vec<Violation> {
+        if !self.can_check(instance) {
+            return vec![Violation { pointer: String::new(), keyword: "cost".to_owned() }];
+        }
         let violation = |error: jsonschema::ValidationError<'_>| Violation {
             pointer: error.instance_path().to_string(),
             keyword: error.schema_path().to_string().rsplit('/').next().unwrap_or_default().to_owned(),

@@ -211,6 +211,14 @@ async fn a_specification_is_an_object_and_errors_repeat_nothing_of_it() {
             "`output_schema`: at `/pattern`: value is not a \"regex\"",
         ),
     ];
+    let mut defs: serde_json::Map<_, _> = (0..30)
+        .map(|level| (level.to_string(), json!({ "$ref": format!("#/$defs/{}", level + 1) })))
+        .map(|(level, next)| (level, json!({ "anyOf": [next, next] })))
+        .collect();
+    defs.insert("30".to_owned(), json!({ "type": "string" }));
+    let endless = with("input_schema", json!({ "$ref": "#/$defs/0", "$defs": defs }));
+    let refused = announce(&client, endless, false).await.unwrap_err();
+    assert!(refused.contains("no check against it would end in time"), "{refused}");
     for (spec, message) in table {
         let refused = announce(&client, spec.clone(), false).await.unwrap_err();
         assert_eq!(refused, format!("INVALID_INPUT: {message}"), "{spec}");
