@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{CallError, Provenance, Registration};
+use crate::{CallError, ErrorCode, Provenance, Registration};
 
 /// The error if an output, or an item, may not be answered.
 pub(crate) fn output(registration: &Registration, output: &Value) -> Result<(), CallError> {
@@ -14,6 +14,14 @@ pub(crate) fn output(registration: &Registration, output: &Value) -> Result<(), 
     let places: Vec<_> = schema.violations(output).into_iter().map(|violation| violation.pointer).collect();
     Err(CallError::internal("output failed output_schema validation")
         .with_details(json!({ "pointers": places })))
+}
+
+/// The error of a root call: a request that never left is one of this host's own, not its caller's.
+pub(crate) fn root_error(error: CallError) -> CallError {
+    if *error.code() == ErrorCode::CONNECTION_CLOSED {
+        return CallError::internal(error.message().to_owned());
+    }
+    error
 }
 
 /// The error that the caller gets for one that the handler raised.

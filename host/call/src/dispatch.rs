@@ -203,12 +203,13 @@ impl Dispatcher {
         let attempt = &record.attempt;
         let registration = Arc::clone(&record.resolved.registration);
         let (caller, root) = (attempt.caller.clone(), &attempt.tree.root);
-        if caller.parent().is_none() && Answers::of(registration.spec().kind()) == Answers::Once {
+        let is_root = caller.parent().is_none();
+        if is_root && Answers::of(registration.spec().kind()) == Answers::Once {
             root.expire_at(record.begun() + self.0.limits.call_timeout);
         }
         // The root's deadline cuts the whole tree: everything below it runs inside of this future, but for what
         // outlives its composer.
-        let bounded = caller.parent().is_none() || caller.policy() == AbortPolicy::ContinueRunning;
+        let bounded = is_root || caller.policy() == AbortPolicy::ContinueRunning;
         let deadline = if bounded { root.deadline() } else { None };
         let scope =
             CallScope::new(self.clone(), attempt.id, caller, Arc::clone(&registration), attempt.tree.clone());
@@ -222,7 +223,11 @@ impl Dispatcher {
         };
         let result = match ended {
             Ok(Ok(Ok(answer))) => Ok(answer),
-            Ok(Ok(Err(error))) => Err(exit.error(conform::error(&registration, error)).await),
+            Ok(Ok(Err(error))) => {
+                let error = conform::error(&registration, error);
+                let error = if is_root { conform::root_error(error) } else { error };
+                Err(exit.error(error).await)
+            }
             Ok(Err(_panic)) => {
                 tracing::error!(operation = %registration.spec().name(), "handler panicked");
                 Err(CallError::internal("handler failed"))

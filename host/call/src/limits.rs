@@ -33,6 +33,9 @@ pub struct Limits {
     pub pending_max: usize,
     /// Bytes of requests whose calls may run at once on one connection. One request always may, however large.
     pub in_flight_bytes_max: usize,
+    /// Bytes of answers and items that may wait for the peer to take them, on all streams of one connection. Beyond that
+    /// calls are answered with an error, and subscriptions end. Where none wait, one always may, however large.
+    pub unread_bytes_max: usize,
     /// Items of one subscription of ours that wait for their taker.
     pub subscription_queue_max: usize,
     /// Chunks of one publication of a peer that wait for their handler before its stream is not read on. Where other
@@ -40,7 +43,8 @@ pub struct Limits {
     pub feed_queue_max: usize,
     /// Bytes of chunks of one publication that wait for their handler; beyond that the publication is ended.
     pub feed_bytes_max: usize,
-    /// Longest that a stream is not read on because a handler takes no chunks; then the publication is ended.
+    /// Longest that a stream is not read on because a handler takes no chunks; then the publication is ended. Less than
+    /// the publisher's [`Limits::write_timeout`], which would end the stream.
     pub feed_timeout: Duration,
     /// Replies queued on one stream before the calls producing them wait.
     pub write_queue_max: usize,
@@ -72,10 +76,11 @@ impl Default for Limits {
             in_flight_max: 1024,
             pending_max: 4096,
             in_flight_bytes_max: 128 << 20,
+            unread_bytes_max: 128 << 20,
             subscription_queue_max: 32,
             feed_queue_max: 64,
             feed_bytes_max: 64 << 20,
-            feed_timeout: Duration::from_secs(30),
+            feed_timeout: Duration::from_secs(20),
             write_queue_max: 256,
             duplicate_ids_max: 16,
             auth_attempts_max: 5,

@@ -4,6 +4,7 @@
 //! request came in on. The host makes its own calls on one stream, and each subscription and publication on one of its
 //! own.
 
+mod backlog;
 mod burst;
 mod inbound;
 mod offers;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::{Dispatcher, Limits};
+use backlog::Backlog;
 use offers::Offers;
 use outgoing::Outgoing;
 use pending::Pending;
@@ -50,6 +52,8 @@ struct Inner {
     serving: Serving,
     pending: Pending,
     outgoing: Outgoing,
+    /// What waits for the peer to take it.
+    backlog: Arc<Backlog>,
     offers: Offers,
     /// Streams that the peer opened, oldest first.
     accepted: Mutex<Vec<WeakFrameSender>>,
@@ -118,6 +122,7 @@ impl Link {
             serving,
             pending,
             outgoing: Outgoing::default(),
+            backlog: Backlog::new(limits.unread_bytes_max),
             offers: Offers::default(),
             accepted: Mutex::default(),
             dispatcher,

@@ -90,10 +90,16 @@ async fn answer(link: &Link, id: &str, Ended { result, through }: Ended, sender:
         Ok(Answer::Items(_)) => Encoder::completed(id),
         Err(error) => Encoder::answer(id, &Err(error)),
     };
+    // What has been computed, but would wait with too much else, is given up: one peer does not fill the memory.
+    let frame = if sender.has_room(frame.len()) { frame } else { Encoder::answer(id, &Err(unread())) };
     if sender.send_if(frame, through, || link.0.serving.end(id)).await.is_err() {
         tracing::debug!("an answer found its stream closed");
         link.0.serving.abort_stream(sender.stream());
     }
+}
+
+fn unread() -> CallError {
+    CallError::internal("too many answers wait for this peer to read them").retryable(true)
 }
 
 /// Writes the items of a subscription, as fast as the stream takes them.
@@ -105,8 +111,15 @@ struct WireItems<'a> {
 
 impl Items for WireItems<'_> {
     fn item(&mut self, item: Value) -> BoxFuture<'_, Result<(), Gone>> {
-        let frame = Encoder::answer(self.id, &Ok(item));
-        let sent = self.sender.send_if(frame, 0, || self.link.0.serving.is_live(self.id));
-        sent.map(|sent| sent.map_err(|_| Gone)).boxed()
+        let sent = async {
+            self.sender.room_for_item().await;
+            let frame = Encoder::answer(self.id, &Ok(item));
+            if !self.sender.has_room(frame.len()) {
+                return Err(Gone);
+            }
+            let wanted = || self.link.0.serving.is_live(self.id);
+            self.sender.send_if(frame, 0, wanted).await.map_err(|_| Gone)
+        };
+        sent.boxed()
     }
 }

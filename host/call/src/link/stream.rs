@@ -20,7 +20,11 @@ pub(super) fn spawn(link: &Link, send: SendStream, recv: RecvStream) -> FrameSen
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let stream = NEXT.fetch_add(1, Ordering::Relaxed);
     let limits = link.limits();
-    let bounds = (limits.write_queue_max, limits.write_timeout);
+    let bounds = writer::Bounds {
+        queue_max: limits.write_queue_max,
+        timeout: limits.write_timeout,
+        backlog: Arc::clone(&link.0.backlog),
+    };
     let audit = Arc::clone(link.0.dispatcher.audit());
     let (sender, writer) = writer::pair(stream, send, bounds, audit, link.0.stop.child_token());
     let reader = FrameReader::new(recv, limits.frame_read_timeout);

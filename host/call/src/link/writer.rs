@@ -22,6 +22,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::{Backlog, Part};
 use super::pending::undelivered;
 use super::serving::StreamId;
 use crate::dispatch::unrecorded;
@@ -31,6 +32,8 @@ use crate::{AuditSink, CallError};
 const BATCH_FRAMES: usize = 64;
 /// Bytes gathered before a write.
 const BATCH_BYTES: usize = 64 << 10;
+/// Bytes that wait on a stream while an item of a subscription may still join them.
+const ITEM_BYTES: usize = 256 << 10;
 /// Frames that follow the last write within this time are gathered for the writer. Shorter than any peer takes to
 /// answer: calls that are made one after the other never wait for it.
 const QUICK: Duration = Duration::from_micros(10);
@@ -60,8 +63,12 @@ struct Shared {
     stream: StreamId,
     audit: Arc<dyn AuditSink>,
     out: Mutex<Out>,
+    /// Of the connection.
+    backlog: Arc<Backlog>,
     /// Wakes the writer for what was gathered.
     gathered: Notify,
+    /// Wakes those who wait for what is before them to be written.
+    written: Notify,
     /// The peer has finished the stream: no answer will come on it.
     ended: AtomicBool,
     /// Ends the reading of the stream, as the end of the link does; with the last call on it, the writing ends too.
@@ -84,6 +91,8 @@ struct Out {
     queued: usize,
     /// Whole frames that were not written yet, in their order. Nothing is queued while there are any.
     gathered: Vec<u8>,
+    /// Of frames that are gathered, in the queue or in the writer's hands.
+    unread: Part,
     /// What the log must have flushed through before they leave; zero for nothing.
     through: u64,
     /// The reader gathers what is answered, and writes it.
@@ -102,22 +111,42 @@ enum Direct {
     Unwanted,
 }
 
+/// What bounds a stream's writing half.
+pub(super) struct Bounds {
+    /// Frames in the queue.
+    pub(super) queue_max: usize,
+    /// Longest that the transport takes nothing.
+    pub(super) timeout: Duration,
+    /// Of the connection.
+    pub(super) backlog: Arc<Backlog>,
+}
+
 /// The two ends of a stream's writing half.
 pub(super) fn pair(
     stream: StreamId,
     send: SendStream,
-    (queue_max, timeout): (usize, Duration),
+    Bounds { queue_max, timeout, backlog }: Bounds,
     audit: Arc<dyn AuditSink>,
     closing: CancellationToken,
 ) -> (FrameSender, Writer) {
     let (frames, queue) = mpsc::channel(queue_max);
     let long_ago = Instant::now().checked_sub(QUICK).unwrap_or_else(Instant::now);
-    let out = Out { send, queued: 0, gathered: Vec::new(), through: 0, held: false, written: long_ago };
+    let out = Out {
+        send,
+        queued: 0,
+        gathered: Vec::new(),
+        unread: backlog.part(0),
+        through: 0,
+        held: false,
+        written: long_ago,
+    };
     let shared = Arc::new(Shared {
         stream,
         audit,
         out: Mutex::new(out),
+        backlog,
         gathered: Notify::new(),
+        written: Notify::new(),
         ended: AtomicBool::new(false),
         closing,
         given_up: AtomicBool::new(false),
@@ -151,23 +180,45 @@ impl FrameSender {
             Direct::Taken | Direct::Unwanted => return Ok(()),
             Direct::Behind(frame) => frame,
         };
+        let waiting = self.shared.backlog.part(frame.len());
         let place = self.frames.reserve().await.map_err(|_| undelivered())?;
+        drop(waiting);
         self.shared.flush_log(through)?;
         let mut out = self.shared.lock();
         if wanted() {
             out.queued += 1;
+            out.unread.add(frame.len());
             place.send(frame);
         }
         Ok(())
+    }
+
+    /// Whether so many more bytes may wait for the peer.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.shared.backlog.has_room(bytes)
+    }
+
+    /// Waits until little waits on the stream, or until nothing is written on it any more.
+    pub(super) async fn room_for_item(&self) {
+        loop {
+            let mut written = std::pin::pin!(self.shared.written.notified());
+            written.as_mut().enable();
+            if self.frames.is_closed() || self.shared.lock().unread.bytes() < ITEM_BYTES {
+                return;
+            }
+            written.await;
+        }
     }
 
     /// Writes or queues a frame if there is room; gives it back where there is none.
     pub(super) fn try_send(&self, frame: Vec<u8>) -> Result<(), Vec<u8>> {
         let Ok(Direct::Behind(frame)) = self.direct(frame, 0, &mut || true) else { return Ok(()) };
         let mut out = self.shared.lock();
+        let bytes = frame.len();
         match self.frames.try_send(frame) {
             Ok(()) => {
                 out.queued += 1;
+                out.unread.add(bytes);
                 Ok(())
             }
             Err(mpsc::error::TrySendError::Full(frame)) => Err(frame),
@@ -250,6 +301,7 @@ impl FrameSender {
             return Ok(Direct::Unwanted);
         }
         let is_first = out.gathered.is_empty();
+        out.unread.add(frame.len());
         if is_first {
             out.gathered = frame;
         } else {
@@ -288,6 +340,7 @@ impl FrameSender {
                 Poll::Pending => break,
             }
         }
+        out.unread.take(written);
         let flushed = Pin::new(&mut out.send).poll_flush(&mut context).is_ready();
         if written == frames.len() && flushed {
             return Ok(());
@@ -336,8 +389,21 @@ impl WeakFrameSender {
 }
 
 impl Writer {
-    /// Writes until every sender is gone, then closes the stream and waits until the peer has everything.
+    /// Writes until every sender is gone, then closes the stream and waits until the peer has everything. Where that
+    /// fails, the stream is reset and its reading ended.
     pub(super) async fn run(mut self) -> io::Result<()> {
+        let written = self.write_all().await;
+        if written.is_err() {
+            // Senders that are still about find the queue closed; a stream that is dropped before its end is reset.
+            self.queue.close();
+            self.shared.lock().reset();
+            self.shared.closing.cancel();
+            self.shared.written.notify_waiters();
+        }
+        written
+    }
+
+    async fn write_all(&mut self) -> io::Result<()> {
         let mut batch = Vec::new();
         let mut gathered = Vec::new();
         while self.next(&mut batch).await? > 0 {
@@ -392,6 +458,8 @@ impl Writer {
             Poll::Ready(Ok(()))
         })
         .await?;
+        self.shared.lock().unread.take(bytes.len());
+        self.shared.written.notify_waiters();
         bytes.clear();
         Ok(())
     }
@@ -403,6 +471,15 @@ impl Writer {
     ) -> io::Result<()> {
         let driven = std::future::poll_fn(|context| poll(Pin::new(&mut self.shared.lock().send), context));
         tokio::time::timeout(self.timeout, driven).await.map_err(|_| io::ErrorKind::TimedOut)?
+    }
+}
+
+impl Out {
+    /// Drops the stream, and what was to be written on it.
+    fn reset(&mut self) {
+        self.send = SendStream::new(futures_util::io::sink());
+        self.gathered = Vec::new();
+        self.unread.take(self.unread.bytes());
     }
 }
 

@@ -119,7 +119,10 @@ fn error(payload: Payload) -> CallError {
     let (Some(code), Some(message), false) = (code, message, payload.ambiguous) else {
         return CallError::internal("the peer sent a malformed error");
     };
-    let error = CallError::new(ErrorCode::new(code), message);
+    let code = ErrorCode::new(code);
+    // Only the side that makes a call can know that its request never left.
+    let code = if code == ErrorCode::CONNECTION_CLOSED { ErrorCode::INTERNAL } else { code };
+    let error = CallError::new(code, message);
     let error = error.retryable(payload.retryable == Some(Value::Bool(true)));
     match payload.details {
         Some(details) => error.with_details(details),

@@ -182,9 +182,13 @@ fn answers_survive_the_wire() {
             matches!(&parsed, Ok(Event::Answered { id, result: back }) if id == "9b1e" && *back == result)
         );
     }
-    let malformed = Event::parse(br#"{"type":"call.error","id":"1","payload":{"code":7}}"#);
-    let Ok(Event::Answered { result: Err(error), .. }) = malformed else { panic!("{malformed:?}") };
-    assert_eq!(*error.code(), ErrorCode::INTERNAL);
+    // A peer cannot know that a request of ours never left.
+    for payload in [r#"{"code":7}"#, r#"{"code":"CONNECTION_CLOSED","message":"try again"}"#] {
+        let event = format!(r#"{{"type":"call.error","id":"1","payload":{payload}}}"#);
+        let parsed = Event::parse(event.as_bytes());
+        let Ok(Event::Answered { result: Err(error), .. }) = parsed else { panic!("{parsed:?}") };
+        assert_eq!(*error.code(), ErrorCode::INTERNAL);
+    }
 }
 
 proptest! {

@@ -196,6 +196,8 @@ async fn errors_are_held_to_their_declaration() {
         (json!({ "code": "DOMAIN_X", "details": 7 }), "INTERNAL", json!({ "code": "DOMAIN_X" })),
         (json!({ "code": "DOMAIN_Y" }), "INTERNAL", json!({ "code": "DOMAIN_Y" })),
         (json!({ "code": "NOT_FOUND" }), "NOT_FOUND", Value::Null),
+        // It would tell the caller that its request never left.
+        (json!({ "code": "CONNECTION_CLOSED", "details": 7 }), "INTERNAL", Value::Null),
     ];
     for (input, code, details) in table {
         let error = host.call(None, "t/err", input).await.unwrap_err();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use alknet_call::{Client, Limits, Registration, handler_fn};
 use alknet_core::{BidiSource, Connection, RecvStream, SendStream, StreamError, WatchedWrite};
 use async_trait::async_trait;
-use futures_util::AsyncWrite;
+use futures_util::{AsyncReadExt as _, AsyncWrite};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -45,6 +45,53 @@ async fn the_bytes_of_requests_in_flight_are_bounded() {
     let (held, ()) = tokio::join!(held, others);
     held.expect("one request always may run, however large");
     assert_eq!(client.call("t/echo", &json!(1)).await.unwrap(), json!(1));
+}
+
+#[tokio::test]
+async fn the_bytes_of_answers_that_nobody_reads_are_bounded() {
+    const CALLS: usize = 20;
+    let (a, b) = pipe();
+    let limits = Limits { unread_bytes_max: 100_000, ..Limits::default() };
+    let _server = serve(a, host_of(vec![Registration::local(spec("t/echo"), echo())], limits));
+    let mut wire = Wire::new(b.open_bi().await.unwrap());
+    let large = json!("x".repeat(40_000));
+    for id in 0..CALLS {
+        wire.request(&id.to_string(), "t/echo", large.clone(), json!({})).await;
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    let mut whole = 0;
+    for _ in 0..CALLS {
+        let answer = wire.read().await;
+        assert!(ids.insert(answer["id"].to_string()), "{} is answered twice", answer["id"]);
+        if answer["type"] == "call.responded" {
+            whole += 1;
+            continue;
+        }
+        let message = "too many answers wait for this peer to read them";
+        assert_eq!(answer["payload"], json!({ "code": "INTERNAL", "message": message, "retryable": true }));
+    }
+    assert!((2..CALLS / 2).contains(&whole), "{whole} answers waited");
+    wire.request("after", "t/echo", large, json!({})).await;
+    assert_eq!(wire.read().await["type"], "call.responded", "room comes back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_not_read_in_time_ends_for_both_sides() {
+    let (a, b) = pipe();
+    let limits = Limits { write_timeout: Duration::from_secs(5), ..Limits::default() };
+    let _server = serve(a, host_of(vec![Registration::local(spec("t/echo"), echo())], limits));
+    let mut wire = Wire::new(b.open_bi().await.unwrap());
+    let large = json!("x".repeat(900_000));
+    for id in ["1", "2"] {
+        wire.request(id, "t/echo", large.clone(), json!({})).await;
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let mut got = Vec::new();
+    wire.recv.read_to_end(&mut got).await.ok();
+    assert!(got.len() < 900_000, "{} bytes came, and then the end", got.len());
+    let mut other = Wire::new(b.open_bi().await.unwrap());
+    other.request("3", "t/echo", json!(3), json!({})).await;
+    assert_eq!(other.read().await["payload"]["output"], 3, "the connection lives on");
 }
 
 /// A writing half that tells when its reader has stopped.

@@ -177,7 +177,7 @@ pub(crate) fn single_pipe() -> (Connection, Connection) {
 /// A stream on which frames are written and read by hand.
 pub(crate) struct Wire {
     pub(crate) send: SendStream,
-    recv: RecvStream,
+    pub(crate) recv: RecvStream,
 }
 
 impl Wire {

@@ -131,6 +131,7 @@ fn limits(raw: &raw::Limits) -> Checked<(Limits, NetLimits)> {
     set_size(&mut call.in_flight_max, raw.in_flight_max);
     set_bytes(&mut call.in_flight_bytes_max, raw.in_flight_bytes_max.as_ref())?;
     set_size(&mut call.pending_max, raw.pending_max);
+    set_bytes(&mut call.unread_bytes_max, raw.unread_bytes_max.as_ref())?;
     set_duration(&mut call.frame_read_timeout, raw.frame_read_timeout.as_ref())?;
     set_duration(&mut call.write_timeout, raw.write_timeout.as_ref())?;
     set_size(&mut call.write_queue_max, raw.write_queue_max);

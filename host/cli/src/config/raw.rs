@@ -93,6 +93,7 @@ pub(super) struct Limits {
     pub(super) in_flight_max: Option<NonZeroU32>,
     pub(super) in_flight_bytes_max: Option<Text>,
     pub(super) pending_max: Option<NonZeroU32>,
+    pub(super) unread_bytes_max: Option<Text>,
     pub(super) frame_read_timeout: Option<Text>,
     pub(super) write_timeout: Option<Text>,
     pub(super) write_queue_max: Option<NonZeroU32>,

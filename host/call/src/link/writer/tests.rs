@@ -9,7 +9,7 @@ use alknet_core::SendStream;
 use futures_util::{AsyncWrite, FutureExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::{BATCH_BYTES, FrameSender, Writer, pair};
+use super::{BATCH_BYTES, Backlog, Bounds, FrameSender, Writer, pair};
 use crate::NoAudit;
 
 const QUEUE_MAX: usize = 2;
@@ -46,8 +46,9 @@ impl Wire {
     fn new() -> (Self, FrameSender, Writer) {
         let wire = Self::default();
         let send = SendStream::new(wire.clone());
-        let (sender, writer) =
-            pair(0, send, (QUEUE_MAX, Duration::from_secs(30)), Arc::new(NoAudit), CancellationToken::new());
+        let bounds =
+            Bounds { queue_max: QUEUE_MAX, timeout: Duration::from_secs(30), backlog: Backlog::new(1 << 20) };
+        let (sender, writer) = pair(0, send, bounds, Arc::new(NoAudit), CancellationToken::new());
         (wire, sender, writer)
     }
 
