@@ -33,7 +33,7 @@ const BATCH_FRAMES: usize = 64;
 /// Bytes gathered before a write.
 const BATCH_BYTES: usize = 64 << 10;
 /// Bytes that wait on a stream while an item of a subscription may still join them.
-const ITEM_BYTES: usize = 256 << 10;
+const ITEM_BYTES: usize = 128 << 10;
 /// Frames that follow the last write within this time are gathered for the writer. Shorter than any peer takes to
 /// answer: calls that are made one after the other never wait for it.
 const QUICK: Duration = Duration::from_micros(10);
