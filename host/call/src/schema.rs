@@ -8,6 +8,8 @@ use std::sync::Arc;
 use jsonschema::PatternOptions;
 use serde_json::{Value, json};
 
+use cost::Cost;
+
 /// A compiled JSON Schema (draft 2020-12 unless it says otherwise). Cheap to clone.
 ///
 /// References are JSON pointers into the schema. Patterns run on a linear-time engine: look-around and back-references
@@ -19,8 +21,7 @@ pub struct Schema(Arc<Compiled>);
 struct Compiled {
     source: Value,
     validator: jsonschema::Validator,
-    /// Steps of a check for each part of an instance at most, where that can be said.
-    steps_per_part: Option<u64>,
+    cost: Cost,
 }
 
 /// A schema that does not compile.
@@ -43,7 +44,9 @@ pub struct Violation {
 }
 
 const DEPTH_MAX: usize = 64;
-const PATTERN_BYTES_MAX: usize = 1 << 20;
+/// Memory that the compiled patterns of one schema may take together, and that each may whatever the others take.
+const PATTERNS_BYTES_MAX: usize = 1 << 20;
+const PATTERN_BYTES_MIN: usize = 32 << 10;
 const VIOLATIONS_MAX: usize = 8;
 const REASON_BYTES_MAX: usize = 300;
 
@@ -64,9 +67,9 @@ impl Schema {
         if bytes > bytes_max {
             return Err(refuse(format!("{bytes} bytes, the limit is {bytes_max}")));
         }
-        let steps_per_part = cost::steps_per_part(&source).map_err(|refused| refuse(refused.to_string()))?;
-        let patterns =
-            PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
+        let cost = cost::survey(&source).map_err(|refused| refuse(refused.to_string()))?;
+        let pattern_bytes = (PATTERNS_BYTES_MAX / cost.patterns.max(1)).max(PATTERN_BYTES_MIN);
+        let patterns = PatternOptions::regex().size_limit(pattern_bytes).dfa_size_limit(pattern_bytes);
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(patterns)
@@ -77,7 +80,7 @@ impl Schema {
                 // Whoever wrote the schema finds the value by the pointer; errors repeat none.
                 reason: truncate(error.masked().to_string()),
             })?;
-        Ok(Self(Arc::new(Compiled { source, validator, steps_per_part })))
+        Ok(Self(Arc::new(Compiled { source, validator, cost })))
     }
 
     /// The schema that accepts anything.
@@ -117,7 +120,7 @@ impl Schema {
 
     /// Whether checking an instance takes no more steps than it may.
     fn can_check(&self, instance: &Value) -> bool {
-        cost::is_affordable(&self.0.source, self.0.steps_per_part, instance)
+        cost::is_affordable(&self.0.source, self.0.cost, instance)
     }
 
     /// The first few places where an instance fails.

@@ -17,6 +17,17 @@ const DEPTH_MAX: usize = 512;
 /// Bytes of a text that count like one step or part.
 const TEXT_BYTES: usize = 16;
 
+/// Patterns in one schema: each is a program of its own.
+const PATTERNS_MAX: usize = 64;
+
+/// What a schema costs, as far as it can be said without an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// The most steps for each part of an instance; `None` where only the instance tells.
+    pub(super) steps_per_part: Option<u64>,
+    pub(super) patterns: usize,
+}
+
 /// Why a schema is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
@@ -26,28 +37,34 @@ pub(super) enum Refused {
     Dynamic,
     #[error("its references lead to more than {DEPTH_MAX} schemas inside of one another")]
     Deep,
+    #[error("it has more than {PATTERNS_MAX} patterns")]
+    Patterns,
     #[error(
         "its references fork too often, or lead back to themselves: no check against it would end in time"
     )]
     Costly,
 }
 
-/// How many steps a schema takes for each part of an instance at most; `None` where only the instance tells.
-pub(super) fn steps_per_part(schema: &Value) -> Result<Option<u64>, Refused> {
-    let mut survey = Survey { root: schema, known: HashMap::new() };
-    let steps = survey.steps(schema, 0)?;
+/// Looks a schema over before it is compiled.
+pub(super) fn survey(schema: &Value) -> Result<Cost, Refused> {
+    let mut survey = Survey { root: schema, known: HashMap::new(), patterns: 0 };
+    let steps_per_part = survey.steps(schema, 0)?;
+    if survey.patterns > PATTERNS_MAX {
+        return Err(Refused::Patterns);
+    }
+    let cost = Cost { steps_per_part, patterns: survey.patterns };
     // What is applied to any instance, with nothing in it.
-    if Meter::is_within(STEPS_MIN, schema, &NOTHING) { Ok(steps) } else { Err(Refused::Costly) }
+    if Meter::is_within(STEPS_MIN, schema, &NOTHING) { Ok(cost) } else { Err(Refused::Costly) }
 }
 
 /// Whether checking an instance takes no more steps than it may.
-pub(super) fn is_affordable(schema: &Value, steps_per_part: Option<u64>, instance: &Value) -> bool {
-    if steps_per_part.is_some_and(|steps| steps <= STEPS_PER_PART) {
+pub(super) fn is_affordable(schema: &Value, cost: Cost, instance: &Value) -> bool {
+    if cost.steps_per_part.is_some_and(|steps| steps <= STEPS_PER_PART) {
         return true;
     }
     let parts = parts(instance);
     let most = parts.saturating_mul(STEPS_PER_PART).max(STEPS_MIN);
-    if steps_per_part.is_some_and(|steps| steps.saturating_mul(parts) <= most) {
+    if cost.steps_per_part.is_some_and(|steps| steps.saturating_mul(parts) <= most) {
         return true;
     }
     Meter::is_within(most, schema, instance)
@@ -154,6 +171,7 @@ struct Survey<'a> {
     root: &'a Value,
     /// `None` while it is under way.
     known: HashMap<Address, Option<u64>>,
+    patterns: usize,
 }
 
 impl<'a> Survey<'a> {
@@ -173,6 +191,8 @@ impl<'a> Survey<'a> {
             return Err(Refused::Dynamic);
         }
         self.known.insert(schema, None);
+        self.patterns += usize::from(members.contains_key("pattern"));
+        self.patterns += members.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
         let mut steps = (!looks_again(members)).then(|| own_steps(members));
         let below = subschemas(members).into_iter().map(|(_, schema)| schema);
         for schema in below.chain(referred(self.root, members)?) {
@@ -276,7 +296,7 @@ mod tests {
     use super::*;
 
     fn cost(schema: &Value, instance: &Value) -> Result<bool, Refused> {
-        Ok(is_affordable(schema, steps_per_part(schema)?, instance))
+        Ok(is_affordable(schema, survey(schema)?, instance))
     }
 
     /// Schemas that each apply the next one twice, by this keyword.
@@ -355,6 +375,11 @@ mod tests {
             (json!({ "items": { "$dynamicRef": "#" } }), json!(1), Err(Refused::Dynamic)),
             (json!({ "items": { "$id": "https://example.org/x" } }), json!(1), Err(Refused::Dynamic)),
             (json!({ "properties": { "$id": { "type": "string" } } }), json!({ "$id": "x" }), Ok(true)),
+            (
+                json!({ "anyOf": vec![json!({ "pattern": "(a{1000}){9}" }); 65] }),
+                json!(1),
+                Err(Refused::Patterns),
+            ),
             (twice_deep, nested(40), Ok(false)),
             (again.clone(), nested(40), Ok(false)),
             (again, nested(4), Ok(true)),

@@ -84,6 +84,9 @@ fn error_to_json(error: &ErrorSpec) -> Value {
     })
 }
 
+/// Errors that an operation of a peer may declare: each has a schema.
+const ERRORS_MAX: usize = 64;
+
 /// Why a peer's specification is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
@@ -105,6 +108,9 @@ pub enum ImportError {
     /// A scope breaks the grammar.
     #[error("`access_control`: {0}")]
     Scope(#[from] InvalidName),
+    /// More errors are declared than may be.
+    #[error("`error_schemas`: more than {ERRORS_MAX} errors")]
+    Errors,
     /// A schema does not compile.
     #[error("`{member}`: {error}")]
     Schema {
@@ -165,7 +171,11 @@ pub(crate) fn spec_from_json(spec: Value, bytes_max: usize) -> Result<OperationS
     }
     // Objects by name: for a struct serde would take an array as well, and an empty one for an access control that lets
     // everybody in.
-    for error in spec.take::<Vec<Map<_, _>>>("error_schemas")?.unwrap_or_default() {
+    let errors: Vec<Map<_, _>> = spec.take("error_schemas")?.unwrap_or_default();
+    if errors.len() > ERRORS_MAX {
+        return Err(ImportError::Errors);
+    }
+    for error in errors {
         read = read.raises_with(declared_error(Members(error), bytes_max)?)?;
     }
     let access_control = spec.take::<Map<_, _>>("access_control")?;
