@@ -390,14 +390,17 @@ impl WeakFrameSender {
 
 impl Writer {
     /// Writes until every sender is gone, then closes the stream and waits until the peer has everything. Where that
-    /// fails, the stream is reset and its reading ended.
+    /// fails, the stream is reset, and its reading ends too, unless the peer only wants no more of what is written: what
+    /// it has sent before that is still read.
     pub(super) async fn run(mut self) -> io::Result<()> {
         let written = self.write_all().await;
-        if written.is_err() {
+        if let Err(error) = &written {
             // Senders that are still about find the queue closed; a stream that is dropped before its end is reset.
             self.queue.close();
             self.shared.lock().reset();
-            self.shared.closing.cancel();
+            if error.kind() != io::ErrorKind::ConnectionReset {
+                self.shared.closing.cancel();
+            }
             self.shared.written.notify_waiters();
         }
         written

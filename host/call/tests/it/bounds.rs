@@ -122,19 +122,28 @@ impl<W: AsyncWrite + Unpin> WatchedWrite for Stoppable<W> {
     }
 }
 
-/// A connection whose one stream was opened by the peer, and which lives on without it.
-struct OneStream(tokio::sync::Mutex<Option<(SendStream, RecvStream)>>);
+/// A connection whose one stream was opened by the peer, or is opened by this side; it lives on without it.
+struct OneStream {
+    is_ours: bool,
+    stream: tokio::sync::Mutex<Option<(SendStream, RecvStream)>>,
+}
+
+impl OneStream {
+    fn connection(is_ours: bool, stream: (SendStream, RecvStream)) -> Connection {
+        Connection::new(Self { is_ours, stream: Some(stream).into() }, b"alknet/call".to_vec())
+    }
+}
 
 #[async_trait]
 impl BidiSource for OneStream {
     async fn accept_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
-        match self.0.lock().await.take() {
+        match self.stream.lock().await.take_if(|_| !self.is_ours) {
             Some(stream) => Ok(stream),
             None => std::future::pending().await,
         }
     }
     async fn open_bi(&self) -> Result<(SendStream, RecvStream), StreamError> {
-        Err(StreamError::ConnectionClosed)
+        self.stream.lock().await.take_if(|_| self.is_ours).ok_or(StreamError::ConnectionClosed)
     }
     fn remote_addr(&self) -> Option<std::net::SocketAddr> {
         None
@@ -149,7 +158,7 @@ async fn a_peer_that_stops_reading_cancels_its_calls() {
     let stop = CancellationToken::new();
     let stopped = Box::pin(stop.clone().cancelled_owned());
     let stream = (SendStream::watched(Stoppable { inner, stopped }), recv);
-    let connection = Connection::new(OneStream(Some(stream).into()), b"alknet/call".to_vec());
+    let connection = OneStream::connection(false, stream);
     let (dropped, changed) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     let (flag, tell) = (Arc::clone(&dropped), Arc::clone(&changed));
     let forever = handler_fn(move |_, _| {
@@ -170,4 +179,27 @@ async fn a_peer_that_stops_reading_cancels_its_calls() {
     stop.cancel();
     changed.notified().await;
     assert!(dropped.load(Ordering::SeqCst), "nobody would read its answer");
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_no_more_requests_may_still_answer() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (inner, recv) = halves(ours);
+    let stop = CancellationToken::new();
+    let stopped = Box::pin(stop.clone().cancelled_owned());
+    let stream = (SendStream::watched(Stoppable { inner, stopped }), recv);
+    let client = Client::new(OneStream::connection(true, stream), Limits::default());
+    let mut peer = Wire::new(halves(theirs));
+    let answering = async {
+        let id = peer.read().await["id"].clone();
+        stop.cancel();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let answer = json!({ "type": "call.responded", "id": id, "payload": { "output": "late" } });
+        peer.write(&answer).await;
+    };
+    let nothing = json!({});
+    let (answer, ()) = tokio::join!(client.call("t/any", &nothing), answering);
+    assert_eq!(answer.unwrap(), json!("late"));
 }

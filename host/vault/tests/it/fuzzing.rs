@@ -49,10 +49,15 @@ pub(crate) fn vault_blob(bytes: &[u8]) -> Verdict {
         .into_iter()
         .filter_map(|binding| key.decrypt(&blob, binding).ok())
         .collect();
-    for binding in [Binding::Context(CONTEXT), Binding::Context(""), Binding::Unbound] {
+    for binding in [Binding::Context(CONTEXT), Binding::Context("")] {
         if other.decrypt(&blob, binding).is_ok() {
             return Err("a blob opens with another version");
         }
+    }
+    // Without a binding nothing holds the version but its key, which here is the same one.
+    let unbound = other.decrypt(&blob, Binding::Unbound);
+    if unbound.is_ok_and(|text| !TEXTS.contains(&text.as_str())) {
+        return Err("a blob opens to what nobody encrypted");
     }
     if key.decrypt(&blob, Binding::Context("credential:nobody")).is_ok() {
         return Err("a blob opens for another purpose");
